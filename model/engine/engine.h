@@ -1,0 +1,45 @@
+// The seam to any inference runtime. Nothing here knows of a particular one.
+#ifndef RADIO_MODEL_ENGINE_ENGINE_H_
+#define RADIO_MODEL_ENGINE_ENGINE_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "model/types.h"
+
+namespace radio {
+
+// One image of a batch and what is wanted of it. Both pointers stay valid during Run.
+struct BatchItem {
+  const ImageTensor* image = nullptr;
+  const std::vector<OutputRequest>* outputs = nullptr;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  // Runs the images as one batch; result i belongs to item i. An item whose own output is not
+  // finite has NON_FINITE_OUTPUT in its place. A status instead of results (INFERENCE_FAILED,
+  // DEVICE_ERROR) means that no item was computed; the engine stays usable unless `healthy` turns
+  // false.
+  //
+  // Blocks for the whole computation. Thread-safe: concurrent calls are served one after the other.
+  // Images must have supported sizes, and equal ones where the model's `mixed_sizes` is false;
+  // outputs must exist in the spec. Computes only what some item asks for. The results own their
+  // memory and may outlive the engine.
+  virtual absl::StatusOr<std::vector<absl::StatusOr<ItemOutputs>>> Run(
+      absl::Span<const BatchItem> batch) = 0;
+
+  // False once the device is beyond use. Never blocks.
+  virtual bool healthy() const { return true; }
+
+  // Where it runs, for people: "cpu, 2 threads", "cuda:0 NVIDIA H100".
+  virtual std::string description() const = 0;
+};
+
+}  // namespace radio
+
+#endif  // RADIO_MODEL_ENGINE_ENGINE_H_
