@@ -2,11 +2,11 @@
 #ifndef RADIO_MODEL_FEATURE_EXTRACTOR_H_
 #define RADIO_MODEL_FEATURE_EXTRACTOR_H_
 
+#include <cstddef>
+#include <functional>
 #include <memory>
-#include <string>
 #include <vector>
 
-#include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "model/admission.h"
@@ -22,23 +22,23 @@ namespace radio {
 
 // Images of one call to one model.
 struct ExtractRequest {
-  struct Image {
-    // The image, or why the edge refused it: then `done` gets that status.
-    absl::StatusOr<ImageSource> source;
-  };
+  // Never null.
   std::shared_ptr<const ServedModel> model;
-  std::vector<Image> images;
+  // Each image, or why the edge refused it: then that status is its result.
+  std::vector<absl::StatusOr<ImageSource>> images;
   // Valid for the model; at least one.
   std::vector<OutputRequest> outputs;
   ResizeOptions resize;
+  // On the extractor's clock.
   absl::Time deadline = absl::InfiniteFuture();
   // Never null.
   std::shared_ptr<const CancelToken> cancel;
 };
 
 struct ItemResult {
-  // The outputs in the order of the request's, or the image's own error.
+  // In the order of the request's outputs, or the image's own error.
   absl::StatusOr<ItemOutputs> outputs;
+  // Zero where the image failed before it was known.
   Size source_size;
   Size model_size;
   Timings timings;
@@ -47,28 +47,41 @@ struct ItemResult {
 // Thread-safe.
 class FeatureExtractor {
  public:
-  struct Options {
-    int preprocess_threads = 1;
-    int completion_threads = 1;
-  };
-  // Called once for each image, with its index, on another thread than Extract's or on the same.
-  // Must not block.
+  // Called once for each image, with its index in the request; on any thread, the caller's
+  // included. Must not block.
   using Done = std::function<void(size_t, ItemResult)>;
+  // What the extractor works with; all must outlive it.
+  struct Parts {
+    Admission* admission;
+    ThreadPool* preprocess;
+    const Clock* clock;
+    MetricsSink* metrics;
+  };
 
-  // The pointers must outlive the extractor.
-  FeatureExtractor(Options options, Preprocessor preprocessor, Admission* admission,
-                   const Clock* clock, MetricsSink* metrics);
+  FeatureExtractor(Preprocessor preprocessor, Parts parts)
+      : preprocessor_(preprocessor), parts_(parts) {}
 
-  // Room for all images of the request, or why there is none (QUEUE_FULL, MEMORY_BUDGET_EXCEEDED,
-  // DEADLINE_UNMEETABLE, SERVER_DRAINING): decided from headers and shapes, before any decode. The
-  // caller holds the permit until the answer has left the process.
+  // Room for all images of the request, or why there is none (see Admission::Admit): decided from
+  // headers and shapes, before any pixel is decoded. Whoever gets the permit holds it until the
+  // answer has left the process.
   absl::StatusOr<AdmissionPermit> Admit(const ExtractRequest& request);
 
   // Never blocks; calls `done` exactly once per image.
   void Extract(ExtractRequest request, Done done);
 
  private:
-  // (filled in by the implementation)
+  struct Call;
+  struct Item;
+
+  // Pixels that the model will see of an image, or why it will see none.
+  absl::StatusOr<Size> PlannedSize(const ExtractRequest& request,
+                                   const absl::StatusOr<ImageSource>& image) const;
+  void Prepare(std::shared_ptr<Item> item);
+  void Submit(std::shared_ptr<Item> item, ImageTensor tensor);
+  void Finish(const Item& item, absl::StatusOr<ItemOutputs> outputs);
+
+  const Preprocessor preprocessor_;
+  const Parts parts_;
 };
 
 }  // namespace radio
