@@ -74,8 +74,8 @@ ModelSpec TestSpec(const std::string& name) {
 ImageTensor TestImage(Size size, uint8_t value) {
   ImageTensor image;
   image.size = size;
-  image.pixels = Bytes::Own(
-      std::vector<uint8_t>(static_cast<size_t>(size.height) * size.width * 3, value));
+  image.pixels =
+      Bytes::Own(std::vector<uint8_t>(static_cast<size_t>(size.height) * size.width * 3, value));
   return image;
 }
 

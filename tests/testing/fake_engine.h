@@ -1,4 +1,5 @@
-// An engine without a model: its outputs are simple functions of the pixels, its failures are the test's to order.
+// An engine without a model: its outputs are simple functions of the pixels, its failures are the
+// test's to order.
 #ifndef RADIO_TESTS_TESTING_FAKE_ENGINE_H_
 #define RADIO_TESTS_TESTING_FAKE_ENGINE_H_
 
@@ -13,10 +14,12 @@
 
 namespace radio {
 
-// Thread-safe. Summary and features of an image are filled with its first pixel value (a byte) divided by 255.
+// Thread-safe. Summary and features of an image are filled with its first pixel value (a byte)
+// divided by 255.
 class FakeEngine : public Engine {
  public:
-  // Called at the start of each Run, on the worker's thread, with the batch; a status other than OK is the run's result.
+  // Called at the start of each Run, on the worker's thread, with the batch; a status other than OK
+  // is the run's result.
   using Hook = std::function<absl::Status(absl::Span<const BatchItem>)>;
 
   explicit FakeEngine(ModelSpec spec, Hook hook = nullptr)
@@ -38,8 +41,8 @@ class FakeEngine : public Engine {
   std::vector<int> batch_sizes_ ABSL_GUARDED_BY(mutex_);
 };
 
-// A spec of a small mixed-size model: patch 16, sides up to 1024, backbone of 8 channels, adaptor "clip" of 4 and 6, adaptor "sam" without
-// a summary.
+// A spec of a small mixed-size model: patch 16, sides up to 1024, backbone of 8 channels, adaptor
+// "clip" of 4 and 6, adaptor "sam" without a summary.
 ModelSpec TestSpec(const std::string& name = "m");
 
 // An image of `size` whose every byte is `value`.

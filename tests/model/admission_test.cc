@@ -1,0 +1,111 @@
+#include "model/admission.h"
+
+#include <gmock/gmock.h>
+
+#include "model/errors.h"
+
+namespace radio {
+namespace {
+
+Admission::Options SmallOptions() {
+  Admission::Options options;
+  options.max_items = 10;
+  options.max_bytes = 1000;
+  options.max_queue_delay = absl::Seconds(1);
+  return options;
+}
+
+Admission::Demand Demand(int items, int64_t bytes = 1, double cost = 1) {
+  Admission::Demand demand;
+  demand.items = items;
+  demand.bytes = bytes;
+  demand.cost = cost;
+  return demand;
+}
+
+class AdmissionTest : public testing::Test {
+ protected:
+  // 100 token equivalents take a second.
+  AdmissionTest() { load_.RecordBatch(100, absl::Seconds(1)); }
+
+  std::optional<Reason> Refusal(const Admission::Demand& demand) {
+    return ReasonOf(admission_.Admit(load_, demand).status());
+  }
+
+  ModelLoad load_;
+  Admission admission_{SmallOptions()};
+};
+
+TEST_F(AdmissionTest, PermitIsGivenBackOnDestruction) {
+  {
+    const auto permit = admission_.Admit(load_, Demand(3, 500));
+    ASSERT_TRUE(permit.ok());
+    EXPECT_EQ(admission_.items(), 3);
+    EXPECT_EQ(admission_.bytes(), 500);
+  }
+  EXPECT_EQ(admission_.items(), 0);
+  EXPECT_EQ(admission_.bytes(), 0);
+}
+
+TEST_F(AdmissionTest, MovedPermitIsGivenBackOnce) {
+  {
+    AdmissionPermit outer;
+    {
+      auto permit = admission_.Admit(load_, Demand(3));
+      outer = *std::move(permit);
+    }
+    EXPECT_EQ(admission_.items(), 3);
+  }
+  EXPECT_EQ(admission_.items(), 0);
+}
+
+TEST_F(AdmissionTest, RefusesMoreItemsThanTheLimitAndSaysWhenToComeBack) {
+  const auto held = admission_.Admit(load_, Demand(9));
+  const absl::Status refused = admission_.Admit(load_, Demand(2)).status();
+  EXPECT_EQ(ReasonOf(refused), Reason::kQueueFull);
+  EXPECT_TRUE(RetryAfterOf(refused).has_value());
+  EXPECT_TRUE(admission_.Admit(load_, Demand(1)).ok());
+}
+
+TEST_F(AdmissionTest, RefusesMoreBytesThanTheLimit) {
+  const auto held = admission_.Admit(load_, Demand(1, 600));
+  EXPECT_EQ(Refusal(Demand(1, 600)), Reason::kMemoryBudgetExceeded);
+  EXPECT_TRUE(admission_.Admit(load_, Demand(1, 400)).ok());
+}
+
+TEST_F(AdmissionTest, RefusesWorkThatWouldWaitTooLongWithAPushbackOfTheExcess) {
+  load_.AddPending(180);
+  const absl::Status refused = admission_.Admit(load_, Demand(1, 1, 20)).status();
+  EXPECT_EQ(ReasonOf(refused), Reason::kQueueFull);
+  EXPECT_EQ(RetryAfterOf(refused), absl::Seconds(1));
+}
+
+TEST_F(AdmissionTest, SlowModelStillTakesARunningAndAWaitingBatch) {
+  load_.AddPending(180);
+  Admission::Demand demand = Demand(1, 1, 20);
+  demand.always_admitted_cost = 200;
+  EXPECT_TRUE(admission_.Admit(load_, demand).ok());
+  demand.cost = 21;
+  EXPECT_EQ(Refusal(demand), Reason::kQueueFull);
+}
+
+TEST_F(AdmissionTest, IdleModelTakesAnImageOfAnyCost) {
+  EXPECT_TRUE(admission_.Admit(load_, Demand(1, 1, 1e6)).ok());
+}
+
+TEST_F(AdmissionTest, RefusesADeadlineThatTheWorkAheadCannotMeet) {
+  load_.AddPending(50);
+  Admission::Demand demand = Demand(1);
+  demand.time_left = absl::Milliseconds(499);
+  EXPECT_EQ(Refusal(demand), Reason::kDeadlineUnmeetable);
+  demand.time_left = absl::Milliseconds(501);
+  EXPECT_TRUE(admission_.Admit(load_, demand).ok());
+}
+
+TEST_F(AdmissionTest, DrainingRefusesEverything) {
+  admission_.Drain();
+  EXPECT_EQ(Refusal(Demand(1)), Reason::kServerDraining);
+}
+
+}  // namespace
+}  // namespace radio

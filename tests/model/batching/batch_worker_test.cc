@@ -1,0 +1,120 @@
+#include "model/batching/batch_worker.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <numeric>
+
+#include "model/errors.h"
+#include "tests/testing/fake_engine.h"
+#include "tests/testing/fake_metrics.h"
+#include "tests/testing/simulated_clock.h"
+
+namespace radio {
+namespace {
+
+// Runs `values.size()` images, each filled with its value, through a worker in one batch and
+// returns their statuses in order.
+class BatchWorkerTest : public testing::Test {
+ protected:
+  std::vector<absl::Status> Run(const std::vector<uint8_t>& values, FakeEngine* engine) {
+    BatchLimits limits;
+    limits.max_cost = 1e9;
+    limits.max_images = 1000;
+    BatchQueue queue(limits, &clock_);
+    std::vector<absl::Status> statuses(values.size(), absl::UnknownError("not completed"));
+    for (size_t i = 0; i < values.size(); ++i) {
+      Task::Work work;
+      work.image = TestImage({32, 48}, values[i]);
+      work.outputs = {OutputRequest{0, true, true}};
+      work.cost = 7;
+      work.cancel = cancel_;
+      auto task = std::make_unique<Task>(
+          std::move(work), [&, i](Task::Result result) { statuses[i] = result.outputs.status(); });
+      EXPECT_TRUE(queue.Submit(task).ok());
+    }
+    queue.Close();
+    {
+      ThreadPool completions("completions", 1);
+      BatchWorker worker({"m", 16}, {&queue, engine, &completions, &load_, &clock_, &metrics_});
+    }
+    return statuses;
+  }
+
+  SimulatedClock clock_;
+  ModelLoad load_;
+  FakeMetrics metrics_;
+  std::shared_ptr<CancelToken> cancel_ = std::make_shared<CancelToken>();
+};
+
+constexpr uint8_t kPoison = 255;
+
+FakeEngine::Hook FailOnPoison() {
+  return [](absl::Span<const BatchItem> batch) {
+    for (const BatchItem& item : batch) {
+      if (item.image->pixels.data[0] == kPoison) {
+        return MakeError(Reason::kInferenceFailed, "poisoned");
+      }
+    }
+    return absl::OkStatus();
+  };
+}
+
+TEST_F(BatchWorkerTest, RunsWhatWaitsAsOneBatchAndReportsIt) {
+  FakeEngine engine(TestSpec());
+  for (const absl::Status& status : Run({1, 2, 3}, &engine)) EXPECT_TRUE(status.ok()) << status;
+  EXPECT_THAT(engine.batch_sizes(), testing::ElementsAre(3));
+  ASSERT_EQ(metrics_.batches().size(), 1u);
+  EXPECT_EQ(metrics_.batches()[0].images, 3);
+  EXPECT_EQ(metrics_.batches()[0].tokens, 3 * 2 * 3);
+  EXPECT_EQ(metrics_.batches()[0].cost, 21);
+}
+
+TEST_F(BatchWorkerTest, PoisonedImageFailsAloneWithinTheBoundOfRuns) {
+  for (const size_t n : {2u, 8u, 32u}) {
+    for (size_t bad = 0; bad < n; ++bad) {
+      FakeEngine engine(TestSpec(), FailOnPoison());
+      std::vector<uint8_t> values(n, 1);
+      values[bad] = kPoison;
+      const std::vector<absl::Status> statuses = Run(values, &engine);
+      for (size_t i = 0; i < n; ++i) {
+        EXPECT_EQ(statuses[i].ok(), i != bad)
+            << "image " << i << " of " << n << ": " << statuses[i];
+      }
+      EXPECT_EQ(ReasonOf(statuses[bad]), Reason::kInferenceFailed);
+      EXPECT_LE(engine.batch_sizes().size(), 1 + 2 * std::log2(n) + 1) << n << " images";
+    }
+  }
+}
+
+TEST_F(BatchWorkerTest, DeviceErrorIsNotRetried) {
+  FakeEngine engine(TestSpec(), [](absl::Span<const BatchItem>) {
+    return MakeError(Reason::kDeviceError, "the device is gone");
+  });
+  for (const absl::Status& status : Run({1, 2, 3, 4}, &engine)) {
+    EXPECT_EQ(ReasonOf(status), Reason::kDeviceError);
+  }
+  EXPECT_THAT(engine.batch_sizes(), testing::ElementsAre(4));
+}
+
+TEST_F(BatchWorkerTest, CancelledImagesNeverReachTheEngine) {
+  cancel_->Cancel();
+  FakeEngine engine(TestSpec());
+  for (const absl::Status& status : Run({1, 2}, &engine)) EXPECT_TRUE(absl::IsCancelled(status));
+  EXPECT_TRUE(engine.batch_sizes().empty());
+}
+
+TEST_F(BatchWorkerTest, BatchDurationsSetTheExpectedDelay) {
+  FakeEngine engine(TestSpec(), [this](absl::Span<const BatchItem>) {
+    clock_.Advance(absl::Milliseconds(70));
+    return absl::OkStatus();
+  });
+  EXPECT_EQ(load_.DelayWith(1000), absl::ZeroDuration()) << "no batch yet, no estimate";
+  Run({1}, &engine);
+  EXPECT_EQ(load_.DelayWith(14), absl::Milliseconds(140));
+}
+
+}  // namespace
+}  // namespace radio
