@@ -1,20 +1,20 @@
 """The project's own rules: one place for warnings, test defaults and protobuf code."""
 
-_COPTS = [
+RADIO_COPTS = [
     "-Wall",
     "-Wextra",
     "-Werror",
 ]
 
 def radio_cc_library(copts = [], deps = [], **kwargs):
-    native.cc_library(copts = _COPTS + copts, deps = deps + ["//bazel:abseil"], **kwargs)
+    native.cc_library(copts = RADIO_COPTS + copts, deps = deps + ["//bazel:abseil"], **kwargs)
 
 def radio_cc_binary(copts = [], deps = [], **kwargs):
-    native.cc_binary(copts = _COPTS + copts, deps = deps + ["//bazel:abseil"], **kwargs)
+    native.cc_binary(copts = RADIO_COPTS + copts, deps = deps + ["//bazel:abseil"], **kwargs)
 
 def radio_cc_test(copts = [], deps = [], size = "small", **kwargs):
     native.cc_test(
-        copts = _COPTS + copts,
+        copts = RADIO_COPTS + copts,
         deps = deps + ["//bazel:abseil", "//bazel:gmock", "//tests/testing:main"],
         size = size,
         **kwargs

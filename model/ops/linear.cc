@@ -1,0 +1,54 @@
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/linear.h>
+
+#include "model/ops/operators.h"
+
+namespace radio::ops {
+namespace {
+
+using OptionalTensor = std::optional<at::Tensor>;
+using Unary = at::Tensor(const at::Tensor&, const at::Tensor&, const OptionalTensor&,
+                         std::string_view, c10::List<std::optional<at::Scalar>>,
+                         std::optional<std::string_view>);
+using Binary = at::Tensor(const at::Tensor&, const at::Tensor&, const at::Tensor&,
+                          const OptionalTensor&, std::string_view);
+
+// LibTorch exports no C++ declaration of these two; the dispatcher knows them by name.
+at::Tensor FusedActivation(const at::Tensor& input, const at::Tensor& weight,
+                           const OptionalTensor& bias, std::string_view activation) {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("mkldnn::_linear_pointwise", "")
+                             .typed<Unary>();
+  return op.call(input, weight, bias, activation, c10::List<std::optional<at::Scalar>>(), "none");
+}
+
+at::Tensor FusedResidual(const at::Tensor& input, const at::Tensor& weight,
+                         const OptionalTensor& bias, const at::Tensor& residual) {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("mkldnn::_linear_pointwise", "binary")
+                             .typed<Binary>();
+  return op.call(input, residual, weight, bias, "add");
+}
+
+}  // namespace
+
+at::Tensor Linear(const at::Tensor& input, const at::Tensor& weight, const OptionalTensor& bias,
+                  const OptionalTensor& residual, std::string_view activation) {
+  TORCH_CHECK(activation == "none" || activation == "gelu",
+              "linear: activation must be \"none\" or \"gelu\", got \"", activation, "\"");
+  TORCH_CHECK(weight.dim() == 2 && input.dim() >= 1 && input.size(-1) == weight.size(1),
+              "linear: input ", input.sizes(), " does not fit weight ", weight.sizes());
+  const bool gelu = activation == "gelu";
+  const bool add = residual.has_value() && residual->defined();
+  if (weight.is_mkldnn()) {
+    if (add && !gelu) return FusedResidual(input, weight, bias, *residual);
+    at::Tensor output = FusedActivation(input, weight, bias, activation);
+    return add ? output.add_(*residual) : output;
+  }
+  at::Tensor output = at::linear(input, weight, bias);
+  if (gelu) at::gelu_(output, "none");
+  return add ? output.add_(*residual) : output;
+}
+
+}  // namespace radio::ops

@@ -1,0 +1,49 @@
+// The four operators that exported modules call (docs/artefacts.md), as plain functions for the
+// CPU. register.cc puts them into the dispatcher under the namespace `radio`.
+//
+// All are thread-safe, block for the computation, use at::get_num_threads() threads and throw
+// c10::Error on arguments that break their rules.
+#ifndef RADIO_MODEL_OPS_OPERATORS_H_
+#define RADIO_MODEL_OPS_OPERATORS_H_
+
+#include <ATen/core/List.h>
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace radio::ops {
+
+// images[i]: [3, H_i, W_i] of any strides, uint8 (0..255) or a float type; H_i and W_i multiples of
+// patch_size. mean, std: 3 float32 values. Returns [sum T_i, 3 * patch_size^2] in `dtype` (float32,
+// bfloat16 or float16): patches in row-major order, each flattened as (channel, row, column).
+// x / 255 for uint8, then (x - mean) / std in float32 unless conditioned[i].
+at::Tensor Patchify(at::TensorList images, const c10::List<bool>& conditioned,
+                    const at::Tensor& mean, const at::Tensor& std, int64_t patch_size,
+                    at::ScalarType dtype);
+
+// table: [R, C, D], a float type. Returns [sum heights[i] * widths[i], D] in its dtype. The native
+// grid (R, C) is the table itself; any other is the top-left h x w crop of the table resized to
+// m x m, m = max(h, w): bilinear, no antialiasing, in float32, as torch's upsample_bilinear2d. Only
+// the crop is computed.
+at::Tensor PositionEmbedding(const at::Tensor& table, at::IntArrayRef heights,
+                             at::IntArrayRef widths, bool align_corners);
+
+// Softmax attention of every token over its own segment. q, k, v: [T, heads, head_dim], strided
+// views with unit stride in head_dim allowed; cu_seqlens: int32 [S + 1], 0 first, T last, not
+// falling. max_seqlen is the longest segment (unused on the CPU). Returns [T, heads, head_dim],
+// contiguous.
+at::Tensor VarlenAttention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                           const at::Tensor& cu_seqlens, int64_t max_seqlen, double scale);
+
+// act(input weight^T + bias) + residual. input: [..., K]; weight: [N, K], plain or reordered by
+// mkldnn::_reorder_linear_weight; bias: [N]; residual: [..., N]; activation: "none" or "gelu"
+// (exact). Returns [..., N].
+at::Tensor Linear(const at::Tensor& input, const at::Tensor& weight,
+                  const std::optional<at::Tensor>& bias, const std::optional<at::Tensor>& residual,
+                  std::string_view activation);
+
+}  // namespace radio::ops
+
+#endif  // RADIO_MODEL_OPS_OPERATORS_H_
