@@ -1,0 +1,114 @@
+"""Reads a checkpoint as untrusted data: a restricted unpickler, then plain names and tensors."""
+
+import argparse
+import hashlib
+import pickle
+import re
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, Tuple
+
+import torch
+
+from radio_export.errors import ExportError, listing
+from radio_export.parametrize import bake
+
+# Wrappers that training leaves in front of a key.
+_WRAPPERS = re.compile(r"^(?:module\.|_orig_mod\.)+")
+
+
+@dataclass
+class Checkpoint:
+    """What a file says: `state` {key: tensor}, `args` {name: value}, `sha256` of the file (empty for a demo).
+
+    Keys are the official ones: `base_model.*`, `input_conditioner.*`, `_heads.K.*`, `_feature_projections.K.*`,
+    `_feature_normalizer.*`, with parametrisations already baked into plain weights.
+    """
+
+    state: Dict[str, torch.Tensor]
+    args: Dict[str, Any] = field(default_factory=dict)
+    sha256: str = ""
+
+    def part(self, *prefixes: str) -> Dict[str, torch.Tensor]:
+        """Tensors under the first of `prefixes` that occurs, the prefix removed; empty when none does."""
+        for prefix in prefixes:
+            found = {k[len(prefix) :]: v for k, v in self.state.items() if k.startswith(prefix)}
+            if found:
+                return found
+        return {}
+
+    def identity(self) -> str:
+        """Hex digest that two files share only when they are the same: of the file, or of a demo's weights."""
+        if self.sha256:
+            return self.sha256
+        digest = hashlib.sha256()
+        for key, tensor in self.state.items():
+            digest.update(key.encode() + tensor.contiguous().view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Lower-case hex SHA-256 of a file's content."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as f:
+        while chunk := f.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """A `.pth.tar` file. ExportError when it is absent, truncated, unsafe or not a RADIO checkpoint."""
+    if not path.is_file():
+        raise ExportError(f"checkpoint: {path} is not a file")
+    content = _load_restricted(path)
+    state, averaged = _select_state(content, path)
+    args = content.get("args")
+    args = vars(args) if isinstance(args, argparse.Namespace) else args
+    if not isinstance(args, dict) or "model" not in args:
+        raise ExportError(f"checkpoint: {path} is not a RADIO checkpoint: it has no args naming the model")
+    state = bake(clean_names(state), args, averaged)
+    return Checkpoint(state, dict(args), file_sha256(path))
+
+
+def _load_restricted(path: Path) -> Dict[str, Any]:
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except pickle.UnpicklingError as e:
+        found = re.search(r"(?:GLOBAL|Unsupported class|Unsupported global:?)\s*(?:GLOBAL )?([\w.]+)", str(e))
+        what = f"it holds {found.group(1)}" if found else "it is not a checkpoint that can be read safely"
+        raise ExportError(f"checkpoint: {path} refused: {what}; only tensors and plain arguments are read") from None
+    except Exception as e:
+        reason = (str(e) or type(e).__name__).splitlines()[0]
+        raise ExportError(f"checkpoint: {path} cannot be read (truncated or not a checkpoint): {reason}") from None
+    if not isinstance(content, dict):
+        raise ExportError(f"checkpoint: {path} is not a RADIO checkpoint: it holds {type(content).__name__}, not dict")
+    return content
+
+
+def _select_state(content: Dict[str, Any], path: Path) -> Tuple[Dict[str, torch.Tensor], bool]:
+    """(state, whether it is the averaged one, which is preferred)."""
+    for name in ("state_dict_ema", "state_dict"):
+        state = content.get(name)
+        if isinstance(state, dict) and state:
+            odd = [k for k, v in state.items() if not isinstance(k, str) or not isinstance(v, torch.Tensor)]
+            if odd:
+                raise ExportError(
+                    f"checkpoint: {name} of {path} holds entries that are no tensors: {listing(map(str, odd))}"
+                )
+            return state, name == "state_dict_ema"
+    raise ExportError(f"checkpoint: {path} is not a RADIO checkpoint: it has no state_dict")
+
+
+def clean_names(state: Dict[str, torch.Tensor]) -> Dict[str, torch.Tensor]:
+    """Keys without training wrappers, at the key's start and behind `base_model.`. ExportError when two collide."""
+    cleaned = {}
+    for key, tensor in state.items():
+        name = _WRAPPERS.sub("", key)
+        if name.startswith("base_model."):
+            name = "base_model." + _WRAPPERS.sub("", name[len("base_model.") :])
+        if name in cleaned:
+            raise ExportError(f"checkpoint: two tensors are called {name}")
+        cleaned[name] = tensor
+    return cleaned

@@ -1,0 +1,84 @@
+"""Teachers of a checkpoint: names, heads, and which prefix token each of them reads."""
+
+from dataclasses import dataclass
+from typing import Any, Dict, List
+
+from radio_export.checkpoint import Checkpoint
+from radio_export.errors import ExportError
+
+# Key prefixes of the two heads of a teacher: summary, features.
+HEAD_KINDS = ("_heads", "_feature_projections")
+
+
+@dataclass
+class TeacherInfo:
+    """One entry of `args.teachers`. `token`: prefix token its summary head reads; `keys`: its heads' names in the file."""
+
+    name: str
+    type: str
+    model: str
+    pretrained: str
+    token: int
+    use_summary: bool
+    keys: List[str]
+    upsample_factor: int
+
+
+def read_teachers(args: Dict[str, Any]) -> List[TeacherInfo]:
+    """The file's teachers in their order, which numbers the heads."""
+    per_teacher = bool(args.get("cls_token_per_teacher", True))
+    teachers = []
+    for index, t in enumerate(args.get("teachers") or []):
+        slot = t.get("token_slot")
+        teachers.append(
+            TeacherInfo(
+                name=t["name"],
+                type=str(t.get("type") or ""),
+                model=str(t.get("model") or ""),
+                pretrained=str(t.get("pretrained") or ""),
+                token=0 if not per_teacher else index if slot is None else int(slot),
+                use_summary=bool(t.get("use_summary", True)),
+                keys=[str(index), t["name"]],
+                upsample_factor=int(t.get("fd_upsample_factor") or 1),
+            )
+        )
+    return teachers
+
+
+def summary_indices(args: Dict[str, Any], teachers: List[TeacherInfo], era: str) -> List[int]:
+    """Prefix tokens of the backbone summary: indices of teachers with `use_summary`.
+
+    Today (`head`) the first teacher of each name counts; in 2024 every one did. One class token: [0].
+    """
+    if not args.get("cls_token_per_teacher", True):
+        return [0]
+    indices, seen = [], set()
+    for index, teacher in enumerate(teachers):
+        if teacher.use_summary and (era == "2024" or teacher.name not in seen):
+            indices.append(index)
+            seen.add(teacher.name)
+    return indices
+
+
+def select_teachers(checkpoint: Checkpoint, teachers: List[TeacherInfo], names: List[str]) -> List[TeacherInfo]:
+    """The teachers called `names`, or without names all that have a head in the file; the first of equal names."""
+    first = {}
+    for teacher in teachers:
+        first.setdefault(teacher.name, teacher)
+    with_heads = [t for t in first.values() if any(head_part(checkpoint, t, kind) for kind in HEAD_KINDS)]
+    if not names:
+        return with_heads
+    available = {t.name: t for t in with_heads}
+    for name in names:
+        if name not in available:
+            raise ExportError(
+                f"--adaptors: the file has no heads for {name!r}; it has: {', '.join(available) or 'none'}"
+            )
+    if len(set(names)) != len(names):
+        raise ExportError("--adaptors: a name is given twice")
+    return [available[name] for name in names]
+
+
+def head_part(checkpoint: Checkpoint, teacher: TeacherInfo, kind: str):
+    """Tensors of one head, by the teacher's index or its name; `kind`: `_heads` or `_feature_projections`."""
+    return checkpoint.part(*(f"{kind}.{key}." for key in teacher.keys))

@@ -1,0 +1,29 @@
+"""Shared fixtures: the package from this checkout, a runner for the command line, exported demo models."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY / "model" / "export"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+torch.set_num_threads(2)
+
+
+@pytest.fixture
+def run(capsys):
+    """run(*arguments) -> (exit code, standard error) of `radio-export`."""
+    from radio_export.cli import main
+
+    def call(*arguments):
+        capsys.readouterr()
+        try:
+            code = main([str(a) for a in arguments])
+        except SystemExit as e:
+            code = e.code
+        return code, capsys.readouterr().err
+
+    return call
