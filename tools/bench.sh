@@ -1,0 +1,7 @@
+#!/bin/bash
+# The benchmark suite: a table of ratios measured inside one run. tools/bench.sh [--quick] [--json FILE]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tools/common.sh
+tools/setup.sh
+exec .venv/bin/python tests/benchmark/run.py "$@"

@@ -1,0 +1,44 @@
+#!/bin/bash
+# Every developer check, the same here and in CI: tools/check.sh {format,lint,build,test,asan,tsan,fuzz,coverage,all}...
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tools/common.sh
+
+check_format() {
+  project_files '*.cc' '*.h' '*.cu' | xargs clang-format-14 --dry-run --Werror
+  .venv/bin/ruff format --check --quiet .
+}
+
+# clang-tidy reads the same headers as the build, so the generated ones must exist.
+check_lint() {
+  .venv/bin/ruff check --quiet .
+  project_files '*.sh' .ci/run | xargs .venv/bin/shellcheck -x
+  "${BAZEL[@]}" build -c opt //proto/... //config/... >/dev/null 2>&1
+  project_files '*.cc' | grep -v '^tests/\|^model/engine/torch/\|^model/ops/' |
+    xargs -P "$(nproc)" -n 2 clang-tidy-14 --quiet --warnings-as-errors='*' -- -std=c++17 -I. -Ibazel-bin/proto/gen -Ibazel-bin/config/gen 2>&1 |
+    { grep -v 'warnings generated\|Suppressed\|Use -header-filter' || true; } | tee /dev/stderr | { ! grep -q 'error:'; }
+}
+
+check_build() { "${BAZEL[@]}" build -c opt //...; }
+check_test() { tools/test.sh; }
+check_asan() { tools/test.sh --asan; }
+check_tsan() { tools/test.sh --tsan; }
+
+usage() {
+  sed -n '2s/^# //p' "$0" >&2
+  exit 2
+}
+
+[ $# -gt 0 ] || usage
+[ "$1" != all ] || set -- format lint build test asan tsan fuzz coverage
+for name in "$@"; do declare -F "check_$name" >/dev/null || usage; done
+tools/setup.sh
+for name in "$@"; do
+  begun=$SECONDS
+  if "check_$name"; then
+    echo "check $name: ok ($((SECONDS - begun)) s)"
+  else
+    echo "check $name: FAILED" >&2
+    exit 1
+  fi
+done

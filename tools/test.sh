@@ -1,0 +1,30 @@
+#!/bin/bash
+# Installs what is missing, builds and runs every test that needs no GPU; ends with "N passed, N failed[, N skipped]".
+#   tools/test.sh [--fast | --asan | --tsan]
+#   --fast  unit tests only      --asan, --tsan  C++ tests without LibTorch under AddressSanitizer + UBSan, or ThreadSanitizer
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tools/common.sh
+
+python_tests=1
+flags=(-c opt)
+case "${1:-}" in
+  "") ;;
+  --fast) flags+=(--test_size_filters=small); python_tests=0 ;;
+  --asan) flags=(--config=asan --test_tag_filters=-torch --build_tag_filters=-torch --build_tests_only); python_tests=0 ;;
+  --tsan) flags=(--config=tsan --test_tag_filters=-torch --build_tag_filters=-torch --build_tests_only); python_tests=0 ;;
+  -h | --help) sed -n '2,4s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  *) echo "usage: tools/test.sh [--fast | --asan | --tsan]" >&2; exit 2 ;;
+esac
+
+tools/setup.sh
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+
+bazel_status=0
+"${BAZEL[@]}" test "${flags[@]}" --keep_going --build_event_json_file="$results/events.json" //... || bazel_status=$?
+pytest_status=0
+if [ $python_tests = 1 ]; then
+  .venv/bin/python -m pytest -q -rs --junitxml="$results/pytest.xml" tests || pytest_status=$?
+fi
+.venv/bin/python tools/summarize_tests.py "$bazel_status" "$pytest_status" "$results"
