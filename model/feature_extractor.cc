@@ -100,12 +100,11 @@ void FeatureExtractor::Extract(ExtractRequest request, Done done) {
                                                     call->model->cost_model().CostOf(*size));
     }
     item->source = std::move(images[i]);
-    parts_.preprocess->Schedule(
-        [this, item = std::move(item)]() mutable { Prepare(std::move(item)); });
+    parts_.preprocess->Schedule([this, item = std::move(item)]() { Prepare(item); });
   }
 }
 
-void FeatureExtractor::Prepare(std::shared_ptr<Item> item) {
+void FeatureExtractor::Prepare(const std::shared_ptr<Item>& item) {
   const Call& call = *item->call;
   if (call.cancel->cancelled()) return Finish(*item, absl::CancelledError("the caller went away"));
   if (call.deadline <= parts_.clock->Now()) {
@@ -120,10 +119,10 @@ void FeatureExtractor::Prepare(std::shared_ptr<Item> item) {
   item->model_size = prepared->tensor.size;
   // The encoded bytes are not needed any more.
   item->source = absl::StatusOr<ImageSource>(EncodedImage{});
-  Submit(std::move(item), std::move(prepared->tensor));
+  Submit(item, std::move(prepared->tensor));
 }
 
-void FeatureExtractor::Submit(std::shared_ptr<Item> item, ImageTensor tensor) {
+void FeatureExtractor::Submit(const std::shared_ptr<Item>& item, ImageTensor tensor) {
   const Call& call = *item->call;
   Task::Work work;
   work.cost = call.model->cost_model().CostOf(tensor.size);

@@ -76,8 +76,8 @@ class FeatureExtractor {
   // Pixels that the model will see of an image, or why it will see none.
   absl::StatusOr<Size> PlannedSize(const ExtractRequest& request,
                                    const absl::StatusOr<ImageSource>& image) const;
-  void Prepare(std::shared_ptr<Item> item);
-  void Submit(std::shared_ptr<Item> item, ImageTensor tensor);
+  void Prepare(const std::shared_ptr<Item>& item);
+  void Submit(const std::shared_ptr<Item>& item, ImageTensor tensor);
   void Finish(const Item& item, absl::StatusOr<ItemOutputs> outputs);
 
   const Preprocessor preprocessor_;

@@ -2,6 +2,5 @@
 # The benchmark suite: a table of ratios measured inside one run. tools/bench.sh [--quick] [--json FILE]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. tools/common.sh
 tools/setup.sh
 exec .venv/bin/python tests/benchmark/run.py "$@"

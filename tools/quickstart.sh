@@ -5,7 +5,6 @@
 #   --keep-running  leave the server up and print its address
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. tools/common.sh
 
 keep_running=0
 images=()
@@ -24,7 +23,7 @@ step() { printf '\n== %s\n' "$*"; }
 step "Installing what is missing"
 tools/setup.sh
 step "Building the server and the client"
-"${BAZEL[@]}" build -c opt //server/main:radio_server //client:radio
+bazel build -c opt //server/main:radio_server //client:radio
 
 model=out/models/radio_v2.1-demo
 if [ ! -e $model/manifest.textproto ]; then

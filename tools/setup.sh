@@ -4,6 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# The LibTorch that the server links and the exporter's torch are one and the same.
+torch=torch==2.11.0
+
 case "${1:-}" in
   "") ;;
   -h | --help) sed -n '2,3s/^# //p' "$0"; exit 0 ;;
@@ -28,8 +31,6 @@ install_debian_packages() {
 # The torch wheel is a CUDA build whose Python module loads the CUDA libraries. Where a CUDA 13 toolkit is installed, only the few that it
 # lacks are added; elsewhere they all come from PyPI.
 install_torch() {
-  local torch
-  torch=$(grep '^torch==' tools/requirements.txt)
   if [ -e /usr/local/cuda/include/cuda.h ]; then
     .venv/bin/pip install -q --no-deps "$torch" nvidia-cufile nvidia-cusparselt-cu13==0.8.0 nvidia-nvshmem-cu13==3.4.5
     if .venv/bin/python -c 'import torch' 2>/dev/null; then return 0; fi
@@ -40,11 +41,12 @@ install_torch() {
 
 install_python_environment() {
   local stamp
-  stamp=$(cat tools/requirements.txt model/export/pyproject.toml | sha256sum)
+  stamp=$(cat tools/setup.sh tools/requirements.txt model/export/pyproject.toml | sha256sum)
   [ "$(cat .venv/setup-stamp 2>/dev/null)" != "$stamp" ] || return 0
   say "creating the Python environment in .venv (torch is large; this takes some minutes)"
   [ -x .venv/bin/pip ] || /usr/bin/python3 -m venv .venv
-  .venv/bin/pip install -q --disable-pip-version-check $(grep -v '^#\|^torch==' tools/requirements.txt)
+  export PIP_DISABLE_PIP_VERSION_CHECK=1
+  .venv/bin/pip install -q --requirement tools/requirements.txt
   install_torch
   .venv/bin/pip install -q --no-deps --no-build-isolation --editable model/export
   echo "$stamp" >.venv/setup-stamp

@@ -4,7 +4,6 @@
 #   --fast  unit tests only      --asan, --tsan  C++ tests without LibTorch under AddressSanitizer + UBSan, or ThreadSanitizer
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. tools/common.sh
 
 python_tests=1
 flags=(-c opt)
@@ -22,7 +21,7 @@ results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 
 bazel_status=0
-"${BAZEL[@]}" test "${flags[@]}" --keep_going --build_event_json_file="$results/events.json" //... || bazel_status=$?
+bazel test "${flags[@]}" --keep_going --build_event_json_file="$results/events.json" //... || bazel_status=$?
 pytest_status=0
 if [ $python_tests = 1 ]; then
   .venv/bin/python -m pytest -q -rs --junitxml="$results/pytest.xml" tests || pytest_status=$?
