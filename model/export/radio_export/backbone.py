@@ -7,6 +7,8 @@ import torch
 from torch import nn
 
 from radio_export.checkpoint import Checkpoint
+from radio_export.eradio import PATCH, STRIDE
+from radio_export.eradio_weights import build_eradio
 from radio_export.errors import ExportError
 from radio_export.options import ExportOptions
 from radio_export.versions import Version, vitdet_period
@@ -43,22 +45,24 @@ def choose_precision(checkpoint: Checkpoint, options: ExportOptions) -> str:
 
 def build_backbone(checkpoint: Checkpoint, version: Version, options: ExportOptions) -> BuiltBackbone:
     """The backbone with its conditioner. ExportError on options that the version lacks, or on wrong keys."""
-    if checkpoint.args["model"] == "eradio":
-        raise ExportError(f"--version: {version.name} is not supported yet")
-    precision = choose_precision(checkpoint, options)
-    window = options.vitdet_window or 0
-    if not window and (options.vitdet_num_windowed is not None or options.vitdet_num_global is not None):
+    if not options.vitdet_window and (options.vitdet_num_windowed or options.vitdet_num_global):
         raise ExportError("--vitdet-num-windowed, --vitdet-num-global: need --vitdet-window-size")
-    period = 0
+    precision = choose_precision(checkpoint, options)
+    build = _build_eradio if checkpoint.args["model"] == "eradio" else _build_vit
+    return build(checkpoint, version, options, precision)
+
+
+def _build_vit(checkpoint: Checkpoint, version: Version, options: ExportOptions, precision: str) -> BuiltBackbone:
+    if options.eradio_window != "optimal":
+        raise ExportError(f"--eradio-window: {version.name} is not an E-RADIO")
+    window, period = options.vitdet_window or 0, 0
 
     def choose_period(depth: int) -> int:
         nonlocal period
         period = vitdet_period(version, depth, options.vitdet_num_windowed, options.vitdet_num_global, options.era)
         return period
 
-    module = build_vit(
-        checkpoint, checkpoint.args["model"], PRECISIONS[precision], options.era == "2024", window, choose_period
-    )
+    module = build_vit(checkpoint, PRECISIONS[precision], options.era == "2024", window, choose_period)
     return BuiltBackbone(
         module=module,
         precision=precision,
@@ -70,4 +74,23 @@ def build_backbone(checkpoint: Checkpoint, version: Version, options: ExportOpti
         mixed_sizes=True,
         default_layout="NLC",
         space=[f"vitdet{window}-{period}"] if window else [],
+    )
+
+
+def _build_eradio(checkpoint: Checkpoint, version: Version, options: ExportOptions, precision: str) -> BuiltBackbone:
+    if options.vitdet_window:
+        raise ExportError(f"--vitdet-window-size: {version.name} does not support ViTDet windows")
+    window = 0 if options.eradio_window == "optimal" else int(options.eradio_window)
+    module = build_eradio(checkpoint, PRECISIONS[precision], window)
+    return BuiltBackbone(
+        module=module,
+        precision=precision,
+        patch_size=PATCH,
+        resolution_step=STRIDE,
+        prefix_tokens=1,
+        feature_dim=module.high_res_neck.neck_features_proj[0].conv2.out_channels,
+        window=window,
+        mixed_sizes=False,
+        default_layout="NHWC",
+        space=[f"window-{options.eradio_window}"],
     )

@@ -44,7 +44,7 @@ class Checkpoint:
             return self.sha256
         digest = hashlib.sha256()
         for key, tensor in self.state.items():
-            digest.update(key.encode() + tensor.contiguous().view(torch.uint8).numpy().tobytes())
+            digest.update(key.encode() + tensor.flatten().view(torch.uint8).numpy().tobytes())
         return digest.hexdigest()
 
 

@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Tuple
 import torch
 
 from radio_export.checkpoint import Checkpoint
-from radio_export.errors import ExportError
+from radio_export.eradio_layout import FULL_ERADIO, TINY_ERADIO, eradio_layout
 from radio_export.versions import Architecture, Teacher, Version, registers
 
 Layout = Dict[str, Tuple[int, ...]]
@@ -52,9 +52,11 @@ def demo_layout(version: Version, size: str) -> Tuple[Layout, Dict[str, Any]]:
     """(key -> shape, args) of a file of this version."""
     dims = size_of(version, size)
     if version.architecture == "eradio":
-        raise ExportError(f"--version: demo models of {version.name} are not supported yet")
-    layout, width = vit_layout(version, dims), dims.arch.dim
-    kwargs = {"embed_dim": width, "depth": dims.arch.depth, "num_heads": dims.arch.heads}
+        config = TINY_ERADIO if size == "tiny" else FULL_ERADIO
+        layout, width, kwargs = eradio_layout(config), config.out_dim, config.model_kwargs()
+    else:
+        layout, width = vit_layout(version, dims), dims.arch.dim
+        kwargs = {"embed_dim": width, "depth": dims.arch.depth, "num_heads": dims.arch.heads}
     layout = {f"base_model.{k}": v for k, v in layout.items()}
     layout.update({"input_conditioner.norm_mean": (3, 1, 1), "input_conditioner.norm_std": (3, 1, 1)})
     if version.feature_normalizer:
@@ -70,7 +72,7 @@ def _args(version: Version, dims: Size, kwargs: Dict[str, Any]) -> Dict[str, Any
         "model_kwargs": kwargs,
         "model_norm": version.final_norm,
         "gp": "avg" if version.name == "radio_v1" else None,
-        "cpe_max_size": dims.grid * dims.arch.patch_size,
+        "cpe_max_size": None if version.architecture == "eradio" else dims.grid * dims.arch.patch_size,
         "cls_token_per_teacher": version.cls_token_per_teacher,
         "register_multiple": version.register_multiple,
         "cpe_num_registers": version.num_registers,
@@ -162,7 +164,7 @@ def _linear(name: str, in_dim: int, out_dim: int) -> Layout:
 
 def _random(key: str, shape: Tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
     """Matrices keep the scale of their input, affine weights are near 1, everything else is small."""
-    if key.endswith("num_batches_tracked"):
+    if key.endswith(("num_batches_tracked", "relative_position_index")):
         return torch.zeros(shape, dtype=torch.int64)
     noise = torch.randn(shape, generator=generator)
     if key.endswith("running_var"):

@@ -25,14 +25,13 @@ _RENAMED = {
 _FLOAT32 = ("mean", "std", "feature_normalizer.mean", "feature_normalizer.tx")
 
 
-def build_vit(
-    checkpoint: Checkpoint, architecture: str, dtype: torch.dtype, align_corners: bool, window: int, period
-) -> VitBackbone:
+def build_vit(checkpoint: Checkpoint, dtype: torch.dtype, align_corners: bool, window: int, period) -> VitBackbone:
     """The backbone in `dtype`. `period`: function depth -> ViTDet period, called when `window` > 0.
 
     ExportError naming every missing, unknown or misshapen key.
     """
     args = checkpoint.args
+    architecture = args["model"]
     arch = ARCHITECTURES[architecture]
     inner = "inner." if architecture == "dino_v2_g_student" else ""
     tensors = _backbone_tensors(checkpoint, inner)
