@@ -14,6 +14,7 @@ using Code = absl::StatusCode;
 
 constexpr absl::string_view kReasonUrl = "radio.v1/reason";
 constexpr absl::string_view kRetryAfterUrl = "radio.v1/retry_after_ms";
+constexpr absl::string_view kOutOfMemoryUrl = "radio.v1/out_of_memory";
 constexpr absl::string_view kValidNamesUrl = "radio.v1/valid_names";
 constexpr absl::string_view kFieldPathUrl = "radio.v1/field_path";
 
@@ -93,6 +94,12 @@ std::optional<absl::Duration> RetryAfterOf(const absl::Status& status) {
   int64_t milliseconds = 0;
   if (!absl::SimpleAtoi(PayloadOf(status, kRetryAfterUrl), &milliseconds)) return std::nullopt;
   return absl::Milliseconds(milliseconds);
+}
+
+void SetOutOfMemory(absl::Status* status) { status->SetPayload(kOutOfMemoryUrl, absl::Cord("1")); }
+
+bool IsOutOfMemory(const absl::Status& status) {
+  return status.GetPayload(kOutOfMemoryUrl).has_value();
 }
 
 void SetValidNames(absl::Status* status, absl::string_view names) {

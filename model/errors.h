@@ -59,6 +59,10 @@ std::optional<Reason> ReasonOf(const absl::Status& status);
 void SetRetryAfter(absl::Status* status, absl::Duration delay);
 std::optional<absl::Duration> RetryAfterOf(const absl::Status& status);
 
+// Whether a batch failed for lack of memory: a smaller one may pass.
+void SetOutOfMemory(absl::Status* status);
+bool IsOutOfMemory(const absl::Status& status);
+
 // Names a caller could have used, comma-separated; carried by NOT_FOUND errors.
 void SetValidNames(absl::Status* status, absl::string_view names);
 std::string ValidNamesOf(const absl::Status& status);
