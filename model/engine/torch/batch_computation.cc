@@ -1,0 +1,175 @@
+#include "model/engine/torch/batch_computation.h"
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/tensor.h>
+
+#include <string>
+
+#include "model/engine/torch/image_staging.h"
+
+namespace radio {
+namespace {
+
+using Images = std::vector<int64_t>;
+
+// Indices of the images that ask for the summary (or the features) of output `output`.
+Images Wanting(absl::Span<const BatchItem> batch, size_t output, bool OutputRequest::*part) {
+  Images images;
+  for (size_t i = 0; i < batch.size(); ++i) {
+    for (const OutputRequest& request : *batch[i].outputs) {
+      if (static_cast<size_t>(request.adaptor) != output || !(request.*part)) continue;
+      images.push_back(static_cast<int64_t>(i));
+      break;
+    }
+  }
+  return images;
+}
+
+// A forward pass over one batch.
+class Pass {
+ public:
+  Pass(TorchModel* model, const ModelSpec& spec, c10::Device device,
+       absl::Span<const BatchItem> batch)
+      : model_(model), spec_(spec), device_(device), batch_(batch) {
+    result_.outputs.resize(spec.outputs.size());
+    first_token_.push_back(0);
+    for (const BatchItem& item : batch) {
+      const Size grid = spec.GridOf(item.image->size);
+      grids_.push_back(grid);
+      first_token_.push_back(first_token_.back() + int64_t{grid.height} * grid.width);
+    }
+  }
+
+  BatchResult Run() {
+    RunBackbone();
+    for (size_t output = 0; output < spec_.outputs.size(); ++output) {
+      ComputeSummary(output, Wanting(batch_, output, &OutputRequest::summary));
+      ComputeFeatures(output, Wanting(batch_, output, &OutputRequest::features));
+    }
+    return std::move(result_);
+  }
+
+ private:
+  void RunBackbone() {
+    std::vector<bool> conditioned;
+    for (const BatchItem& item : batch_) conditioned.push_back(item.image->conditioned);
+    tokens_ = model_->Backbone(StageImages(batch_, device_), conditioned);
+    const int64_t channels = spec_.outputs[0].feature_dim;
+    CheckShape("backbone prefix", tokens_.prefix,
+               {static_cast<int64_t>(batch_.size()), spec_.num_prefix_tokens, channels});
+    CheckShape("backbone features", tokens_.features, {first_token_.back(), channels});
+  }
+
+  void ComputeSummary(size_t output, const Images& images) {
+    if (images.empty()) return;
+    const at::Tensor prefix = images.size() == batch_.size()
+                                  ? tokens_.prefix
+                                  : tokens_.prefix.index_select(0, IndexTensor(images));
+    const at::Tensor summary =
+        output == 0 ? prefix.index_select(1, IndexTensor(SummaryIndices())).flatten(1)
+                    : model_->Summary(output - 1, prefix);
+    const AdaptorSpec& spec = spec_.outputs[output];
+    CheckShape(spec.name + " summary", summary,
+               {static_cast<int64_t>(images.size()), spec.summary_dim});
+    ComputedOutput& computed = result_.outputs[output];
+    computed.summary = ToHost(summary);
+    computed.summary_row.assign(batch_.size(), 0);
+    for (size_t row = 0; row < images.size(); ++row) {
+      computed.summary_row[static_cast<size_t>(images[row])] = static_cast<int64_t>(row);
+    }
+  }
+
+  void ComputeFeatures(size_t output, const Images& images) {
+    if (images.empty()) return;
+    const at::Tensor tokens = TokensOf(images);
+    const at::Tensor features =
+        output == 0 ? tokens : model_->Features(output - 1, tokens, GridTensor(images));
+    const AdaptorSpec& spec = spec_.outputs[output];
+    const int64_t per_token = int64_t{spec.upsample_factor} * spec.upsample_factor;
+    CheckShape(spec.name + " features", features, {tokens.size(0) * per_token, spec.feature_dim});
+    ComputedOutput& computed = result_.outputs[output];
+    computed.features = ToHost(features);
+    computed.feature_row.assign(batch_.size(), 0);
+    int64_t row = 0;
+    for (const int64_t image : images) {
+      computed.feature_row[static_cast<size_t>(image)] = row;
+      row += TokenCount(image) * per_token;
+    }
+  }
+
+  // The backbone's features of these images only.
+  at::Tensor TokensOf(const Images& images) const {
+    if (images.size() == batch_.size()) return tokens_.features;
+    std::vector<at::Tensor> parts;
+    for (const int64_t image : images) {
+      parts.push_back(
+          tokens_.features.narrow(0, first_token_[static_cast<size_t>(image)], TokenCount(image)));
+    }
+    return parts.size() == 1 ? parts[0] : at::cat(parts);
+  }
+
+  at::Tensor GridTensor(const Images& images) const {
+    std::vector<int64_t> sides;
+    for (const int64_t image : images) {
+      const Size grid = grids_[static_cast<size_t>(image)];
+      sides.insert(sides.end(), {grid.height, grid.width});
+    }
+    return at::tensor(sides, at::TensorOptions().dtype(c10::kLong)).view({-1, 2});
+  }
+
+  at::Tensor IndexTensor(const std::vector<int64_t>& indices) const {
+    return at::tensor(indices, at::TensorOptions().dtype(c10::kLong)).to(device_);
+  }
+
+  std::vector<int64_t> SummaryIndices() const {
+    return {spec_.summary_indices.begin(), spec_.summary_indices.end()};
+  }
+
+  int64_t TokenCount(int64_t image) const {
+    const size_t i = static_cast<size_t>(image);
+    return first_token_[i + 1] - first_token_[i];
+  }
+
+  static void CheckShape(const std::string& name, const at::Tensor& tensor,
+                         const std::vector<int64_t>& expected) {
+    TORCH_CHECK(tensor.sizes() == at::IntArrayRef(expected), name, " must be ",
+                at::IntArrayRef(expected), ", the module returned ", tensor.sizes());
+  }
+
+  // Copies only what is not in host memory and contiguous already.
+  RowMatrix ToHost(const at::Tensor& tensor) {
+    at::Tensor host = tensor.to(c10::kCPU).contiguous();
+    RowMatrix matrix;
+    matrix.channels = host.size(1);
+    if (host.scalar_type() == c10::kBFloat16) {
+      matrix.data_type = DataType::kBfloat16;
+    } else if (host.scalar_type() == c10::kHalf) {
+      matrix.data_type = DataType::kFloat16;
+    } else {
+      host = host.to(c10::kFloat);
+    }
+    matrix.data = host.const_data_ptr();
+    result_.tensors.push_back(std::move(host));
+    return matrix;
+  }
+
+  TorchModel* const model_;
+  const ModelSpec& spec_;
+  const c10::Device device_;
+  const absl::Span<const BatchItem> batch_;
+  std::vector<Size> grids_;
+  // First token of each image among the packed features; the last entry is their total.
+  std::vector<int64_t> first_token_;
+  TorchModel::Tokens tokens_;
+  BatchResult result_;
+};
+
+}  // namespace
+
+BatchResult ComputeBatch(TorchModel* model, const ModelSpec& spec, c10::Device device,
+                         absl::Span<const BatchItem> batch) {
+  return Pass(model, spec, device, batch).Run();
+}
+
+}  // namespace radio

@@ -1,0 +1,34 @@
+#include "model/engine/torch/runtime_environment.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+namespace radio {
+namespace {
+
+struct Variable {
+  const char* name;
+  const char* value;
+};
+
+// Entries, not bytes. A batch uses about a dozen primitives.
+constexpr Variable kVariables[] = {
+    {"LRU_CACHE_CAPACITY", "8"},
+    {"ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16"},
+};
+
+}  // namespace
+
+void ConfigureRuntimeEnvironment(char** argv) {
+  bool changed = false;
+  for (const Variable& variable : kVariables) {
+    if (std::getenv(variable.name) != nullptr) continue;
+    // Unless the variable is set for certain, starting again would never end.
+    if (setenv(variable.name, variable.value, /*overwrite=*/0) != 0) return;
+    changed = true;
+  }
+  if (changed) execv("/proc/self/exe", argv);
+}
+
+}  // namespace radio

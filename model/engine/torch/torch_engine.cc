@@ -1,0 +1,123 @@
+#include "model/engine/torch/torch_engine.h"
+
+#include <ATen/Parallel.h>
+#include <c10/core/Device.h>
+#include <c10/core/InferenceMode.h>
+
+#include <thread>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "model/base/status_macros.h"
+#include "model/engine/output_writer.h"
+#include "model/engine/torch/batch_computation.h"
+#include "model/engine/torch/cuda_support.h"
+#include "model/engine/torch/torch_errors.h"
+#include "model/engine/torch/torch_model.h"
+#include "model/errors.h"
+
+namespace radio {
+namespace {
+
+std::string PathOf(const std::string& directory, const std::string& file) {
+  return absl::StartsWith(file, "/") ? file : absl::StrCat(directory, "/", file);
+}
+
+// What the caller promised about a batch; a broken promise would be undefined behaviour further in.
+absl::Status CheckBatch(const ModelSpec& spec, absl::Span<const BatchItem> batch) {
+  for (size_t i = 0; i < batch.size(); ++i) {
+    const auto fail = [i](absl::string_view rule) {
+      return MakeError(Reason::kInferenceFailed,
+                       absl::StrCat("image ", i, " of the batch: ", rule));
+    };
+    RADIO_RETURN_IF_ERROR(CheckSupported(spec, batch[i].image->size));
+    if (!spec.mixed_sizes && batch[i].image->size != batch[0].image->size) {
+      return fail("this model takes images of one size per batch");
+    }
+    for (const OutputRequest& request : *batch[i].outputs) {
+      if (request.adaptor < 0 || request.adaptor >= static_cast<int>(spec.outputs.size())) {
+        return fail(absl::StrCat("there is no output ", request.adaptor));
+      }
+      const AdaptorSpec& output = spec.outputs[static_cast<size_t>(request.adaptor)];
+      if ((request.summary && output.summary_dim == 0) ||
+          (request.features && output.feature_dim == 0) || request.data_type == DataType::kUint8) {
+        return fail(absl::StrCat(output.name, " has no such output"));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+void ParallelOverRange(int64_t count, absl::FunctionRef<void(int64_t, int64_t)> body) {
+  at::parallel_for(0, count, 1, body);
+}
+
+}  // namespace
+
+TorchEngine::TorchEngine(const Options& options, const ModelSpec& spec)
+    : options_(options), spec_(spec) {}
+
+TorchEngine::~TorchEngine() = default;
+
+absl::StatusOr<std::unique_ptr<Engine>> TorchEngine::Load(const Options& options,
+                                                          const ModelSpec& spec) {
+  Options complete = options;
+  if (complete.intra_op_threads <= 0) {
+    complete.intra_op_threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  }
+  if (complete.adaptor_files.size() + 1 != spec.outputs.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(complete.adaptor_files.size(),
+                                                   " adaptor files for ", spec.outputs.size() - 1,
+                                                   " adaptors"));
+  }
+  std::unique_ptr<TorchEngine> engine(new TorchEngine(complete, spec));
+  RADIO_RETURN_IF_ERROR(engine->LoadModel());
+  return engine;
+}
+
+absl::Status TorchEngine::LoadModel() {
+  MutexLock lock(&mutex_);
+  const std::string& device = options_.device;
+  if (device == "cpu") {
+    description_ = absl::StrCat("cpu, ", options_.intra_op_threads, " threads");
+  } else {
+    RADIO_ASSIGN_OR_RETURN(const std::string name, LoadCuda(device));
+    description_ = absl::StrCat(device, " ", name);
+  }
+  std::vector<std::string> adaptors;
+  for (const std::string& file : options_.adaptor_files) {
+    adaptors.push_back(PathOf(options_.directory, file));
+  }
+  const c10::InferenceMode inference;
+  at::set_num_threads(options_.intra_op_threads);
+  try {
+    model_ = std::make_unique<TorchModel>(PathOf(options_.directory, options_.backbone_file),
+                                          adaptors, c10::Device(device));
+  } catch (const std::exception& error) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("loading ", options_.directory, ": ", ShortMessage(error)));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<absl::StatusOr<ItemOutputs>>> TorchEngine::Run(
+    absl::Span<const BatchItem> batch) {
+  if (batch.empty()) return std::vector<absl::StatusOr<ItemOutputs>>();
+  RADIO_RETURN_IF_ERROR(CheckBatch(spec_, batch));
+  MutexLock lock(&mutex_);
+  const c10::InferenceMode inference;
+  // Process-wide, but taken up by each thread on its own.
+  at::set_num_threads(options_.intra_op_threads);
+  try {
+    const BatchResult result =
+        ComputeBatch(model_.get(), spec_, c10::Device(options_.device), batch);
+    return WriteOutputs(spec_, batch, result.outputs, ParallelOverRange);
+  } catch (const std::exception& error) {
+    const absl::Status status = StatusOf(error, spec_.name);
+    if (ReasonOf(status) == Reason::kDeviceError) healthy_.store(false, std::memory_order_relaxed);
+    return status;
+  }
+}
+
+}  // namespace radio

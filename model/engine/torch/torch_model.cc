@@ -1,0 +1,67 @@
+#include "model/engine/torch/torch_model.h"
+
+#include <torch/csrc/jit/passes/tensorexpr_fuser.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
+#include <torch/script.h>
+
+#include <mutex>
+
+namespace radio {
+namespace {
+
+// Sizes never settle, so code specialised to shapes would be made anew for ever. Process-wide.
+void ConfigureExecutor() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    torch::jit::getProfilingMode() = false;
+    torch::jit::setTensorExprFuserEnabled(false);
+  });
+}
+
+torch::jit::Module LoadModule(const std::string& file, c10::Device device) {
+  torch::jit::Module module = torch::jit::load(file, device);
+  module.eval();
+  return module;
+}
+
+}  // namespace
+
+struct TorchModel::Modules {
+  torch::jit::Module backbone;
+  std::vector<torch::jit::Module> adaptors;
+};
+
+TorchModel::TorchModel(const std::string& backbone_file,
+                       const std::vector<std::string>& adaptor_files, c10::Device device)
+    : modules_(std::make_unique<Modules>()) {
+  ConfigureExecutor();
+  modules_->backbone = LoadModule(backbone_file, device);
+  for (const std::string& file : adaptor_files) {
+    modules_->adaptors.push_back(LoadModule(file, device));
+  }
+}
+
+TorchModel::~TorchModel() = default;
+
+TorchModel::Tokens TorchModel::Backbone(const std::vector<at::Tensor>& images,
+                                        const std::vector<bool>& conditioned) {
+  c10::List<bool> flags;
+  for (const bool flag : conditioned) flags.push_back(flag);
+  const c10::IValue result =
+      modules_->backbone.forward({c10::List<at::Tensor>(images), std::move(flags)});
+  TORCH_CHECK(result.isTuple() && result.toTupleRef().elements().size() == 2,
+              "backbone: forward must return two tensors");
+  const auto& elements = result.toTupleRef().elements();
+  return {elements[0].toTensor(), elements[1].toTensor()};
+}
+
+at::Tensor TorchModel::Summary(size_t adaptor, const at::Tensor& prefix) {
+  return modules_->adaptors[adaptor].get_method("summary")({prefix}).toTensor();
+}
+
+at::Tensor TorchModel::Features(size_t adaptor, const at::Tensor& features,
+                                const at::Tensor& grids) {
+  return modules_->adaptors[adaptor].get_method("features")({features, grids}).toTensor();
+}
+
+}  // namespace radio
