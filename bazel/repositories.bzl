@@ -27,12 +27,15 @@ empty_repository = repository_rule(
     doc = "Stands in for a repository that Bazel names and this project never uses.",
 )
 
-def _site_packages(ctx):
+def _python(ctx):
     root = ctx.path(Label("//:WORKSPACE")).dirname
     python = root.get_child(".venv").get_child("bin").get_child("python")
     if not python.exists:
         fail("No Python environment in .venv: run tools/setup.sh first.")
-    result = ctx.execute([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"])
+    return python
+
+def _site_packages(ctx):
+    result = ctx.execute([_python(ctx), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"])
     if result.return_code != 0:
         fail(result.stderr)
     return ctx.path(result.stdout.strip())
@@ -60,6 +63,7 @@ def _libtorch_impl(ctx):
     for path in rpaths:
         link += ["-Wl,-rpath," + path, "-Wl,-rpath-link," + path]
     ctx.template("BUILD", Label("//bazel:libtorch.BUILD"), {"{LINKOPTS}": repr(link)})
+    ctx.file("defs.bzl", "PYTHON = {}\n".format(repr(str(_python(ctx)))))
 
 libtorch = repository_rule(
     implementation = _libtorch_impl,
