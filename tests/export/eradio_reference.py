@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 
 class EradioReference:
-    """`state`: tensors without `base_model.`; call with a uint8 image `[H, W, 3]` -> summary `[D]`, features `[T, D]`."""
+    """Call with a uint8 image `[H, W, 3]` and a window -> summary `[D]`, features `[T, D]`."""
 
     def __init__(self, checkpoint):
         state = checkpoint["state_dict"]

@@ -9,7 +9,7 @@ from typing import List, Optional
 from radio_export import __version__
 from radio_export.errors import ExportError
 from radio_export.options import ExportOptions
-from radio_export.versions import VERSIONS, find_version
+from radio_export.versions import find_version
 
 ERAS = """\
 eras:
@@ -44,6 +44,10 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_export(commands)
     _add_demo(commands)
+    _add_download(commands)
+    versions = commands.add_parser("versions", help="list every known version with its facts and licence")
+    versions.add_argument("--markdown", action="store_true", help="print docs/models.md instead")
+    versions.set_defaults(run=_versions)
     verify = commands.add_parser("verify", help="recompute an artefact's checksums and self-test")
     verify.add_argument("directory", type=Path, metavar="DIR", help="folder of the artefact")
     verify.set_defaults(run=_verify)
@@ -96,6 +100,13 @@ def _add_demo(commands) -> None:
     p.set_defaults(run=_demo)
 
 
+def _add_download(commands) -> None:
+    p = commands.add_parser("download", help="fetch a version's official checkpoint")
+    p.add_argument("--version", required=True, metavar="NAME", help="version key, see `radio-export versions`")
+    p.add_argument("--output", type=Path, required=True, metavar="FILE", help="file to write; must not exist")
+    p.set_defaults(run=_download)
+
+
 def _progress(text: str) -> None:
     print(f"radio-export: {text}", flush=True)
 
@@ -134,6 +145,18 @@ def _demo(args: argparse.Namespace) -> None:
     _progress(f"drawing {args.size} random weights of {version.name}, seed {args.seed}")
     checkpoint = demo_checkpoint(version, args.size, args.seed)
     _report(export_model(checkpoint, version, args.output, ExportOptions(), _progress), args.output)
+
+
+def _download(args: argparse.Namespace) -> None:
+    from radio_export.download import download
+
+    download(find_version(args.version), args.output, _progress)
+
+
+def _versions(args: argparse.Namespace) -> None:
+    from radio_export.describe import markdown, plain_table
+
+    print(markdown() if args.markdown else plain_table(), end="" if args.markdown else "\n")
 
 
 def _verify(args: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ HEAD_KINDS = ("_heads", "_feature_projections")
 
 @dataclass
 class TeacherInfo:
-    """One entry of `args.teachers`. `token`: prefix token its summary head reads; `keys`: its heads' names in the file."""
+    """One entry of `args.teachers`. `token`: prefix token its summary head reads; `keys`: keys of its heads."""
 
     name: str
     type: str
