@@ -8,20 +8,17 @@
 #include "model/errors.h"
 
 namespace radio {
-namespace {
 
-int NearestSide(int side, int step, int max_resolution) {
+int NearestSupportedSide(const ModelSpec& spec, double side) {
   // nearbyint rounds halves to even in the default rounding mode, as Python's round() does.
-  const double steps = std::nearbyint(static_cast<double>(side) / step);
-  const int largest = std::max(max_resolution / step, 1);
-  return step * static_cast<int>(std::clamp(steps, 1.0, static_cast<double>(largest)));
+  const double steps = std::nearbyint(side / spec.resolution_step);
+  const int largest = std::max(spec.max_resolution / spec.resolution_step, 1);
+  return spec.resolution_step *
+         static_cast<int>(std::clamp(steps, 1.0, static_cast<double>(largest)));
 }
 
-}  // namespace
-
 Size NearestSupportedSize(const ModelSpec& spec, Size size) {
-  return {NearestSide(size.height, spec.resolution_step, spec.max_resolution),
-          NearestSide(size.width, spec.resolution_step, spec.max_resolution)};
+  return {NearestSupportedSide(spec, size.height), NearestSupportedSide(spec, size.width)};
 }
 
 absl::Status CheckSupported(const ModelSpec& spec, Size size) {

@@ -56,8 +56,12 @@ struct ModelSpec {
   Size GridOf(Size size) const { return {size.height / patch_size, size.width / patch_size}; }
 };
 
-// Each side to the nearest multiple of the spec's step, halves to even, at least one step (RADIO's
-// get_nearest_supported_resolution); sides beyond max_resolution go to the largest supported one.
+// `side` to the nearest multiple of the spec's step, halves to even, at least one step (RADIO's
+// get_nearest_supported_resolution); beyond max_resolution the largest supported side. A fraction
+// of a pixel is what remains of a side in proportion to another.
+int NearestSupportedSide(const ModelSpec& spec, double side);
+
+// Both sides by NearestSupportedSide.
 Size NearestSupportedSize(const ModelSpec& spec, Size size);
 
 // OK, or RESOLUTION_UNSUPPORTED with a message that names the rule, the value and the nearest
