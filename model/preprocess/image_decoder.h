@@ -3,40 +3,16 @@
 #define RADIO_MODEL_PREPROCESS_IMAGE_DECODER_H_
 
 #include <cstdint>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "model/types.h"
+#include "model/preprocess/image.h"
 
 namespace radio {
 
-enum class ImageFormat { kJpeg, kPng, kWebp };
-
-// Checked against the header before any allocation.
-struct DecodeLimits {
-  int64_t max_bytes = 64 << 20;
-  int max_side = 16384;
-  int64_t max_pixels = 64 << 20;
-};
-
-struct ImageHeader {
-  ImageFormat format = ImageFormat::kJpeg;
-  // As a person sees the picture: after the EXIF orientation.
-  Size size;
-  // EXIF orientation, 1..8; 1 where there is none.
-  int orientation = 1;
-};
-
-// 8-bit RGB, [height, width, 3], row-major.
-struct RgbImage {
-  Size size;
-  std::vector<uint8_t> pixels;
-};
-
 // Reads the format (by its magic bytes), the size and the orientation without decoding a pixel.
 // IMAGE_UNDECODABLE for anything that is none of the three formats or whose header is broken;
-// IMAGE_TOO_LARGE beyond `limits`.
+// IMAGE_TOO_LARGE beyond `limits`. A file that DecodeImage takes has a header that this takes.
 absl::StatusOr<ImageHeader> ReadImageHeader(absl::Span<const uint8_t> encoded,
                                             const DecodeLimits& limits);
 

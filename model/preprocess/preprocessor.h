@@ -42,8 +42,8 @@ struct PreparedImage {
 // not positive).
 absl::StatusOr<Size> PlanResize(const ModelSpec& spec, Size source, const ResizeOptions& options);
 
-// The caller's size before any work: from the header or the tensor's shape. Errors as
-// ReadImageHeader.
+// The caller's size before any work: from the header or the tensor's shape. Errors: those of
+// ReadImageHeader; TENSOR_INVALID for a tensor without pixels. The limits hold for tensors too.
 absl::StatusOr<Size> SourceSize(const ImageSource& source, const DecodeLimits& limits);
 
 // Thread-safe; the same source gives the same tensor, bit for bit.

@@ -1,0 +1,188 @@
+#include "model/preprocess/jpeg_decoder.h"
+
+#include <csetjmp>
+// jpeglib.h needs size_t and FILE before it.
+#include <cstddef>
+#include <cstdio>
+// clang-format off
+#include <jpeglib.h>
+#include <jerror.h>
+// clang-format on
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "model/base/status_macros.h"
+#include "model/errors.h"
+#include "model/preprocess/exif.h"
+
+namespace radio {
+namespace {
+
+constexpr int kExifMarker = JPEG_APP0 + 1;
+constexpr absl::string_view kExifPrefix("Exif\0\0", 6);
+
+// Every scan of a progressive file costs a pass over the whole picture, and a scan may take a few
+// bytes only. Encoders write about ten; pixels times scans bounds the time.
+constexpr int64_t kMaxScans = 50;
+constexpr int64_t kMinScans = 16;
+constexpr int64_t kMaxScannedPixels = 400'000'000;
+
+int MaxScans(Size size) {
+  const int64_t pixels = int64_t{size.height} * size.width;
+  return static_cast<int>(std::clamp(kMaxScannedPixels / pixels, kMinScans, kMaxScans));
+}
+
+// (a * b / 255), rounded.
+int MulDiv255(int a, int b) {
+  const int product = a * b + 128;
+  return (product + (product >> 8)) >> 8;
+}
+
+// Ink amounts are stored inverted (255 = none), the habit that Adobe's programs established.
+void AppendCmyk(const uint8_t* cmyk, int width, std::vector<uint8_t>* rgb) {
+  for (int x = 0; x < width; ++x, cmyk += 4) {
+    const int light = cmyk[3];
+    for (int c = 0; c < 3; ++c) {
+      rgb->push_back(static_cast<uint8_t>(std::max(0, light - MulDiv255(255 - cmyk[c], light))));
+    }
+  }
+}
+
+bool IsHarmless(int warning) {
+  return warning == JWRN_JFIF_MAJOR || warning == JWRN_ADOBE_XFORM || warning == JWRN_BOGUS_ICC ||
+         warning == JWRN_EXTRANEOUS_DATA;
+}
+
+// One pass over one file. Use: Open, then Decode or nothing.
+class JpegReader {
+ public:
+  explicit JpegReader(absl::Span<const uint8_t> encoded) : encoded_(encoded) {
+    info_.client_data = this;
+    info_.err = jpeg_std_error(&errors_);
+    errors_.error_exit = [](j_common_ptr info) { Of(info)->Fail(info->err->msg_code); };
+    errors_.emit_message = [](j_common_ptr info, int level) {
+      if (level < 0 && !IsHarmless(info->err->msg_code)) Of(info)->Fail(info->err->msg_code);
+    };
+    errors_.output_message = [](j_common_ptr) {};
+    progress_.progress_monitor = [](j_common_ptr info) { Of(info)->CheckScans(); };
+  }
+  JpegReader(const JpegReader&) = delete;
+  JpegReader& operator=(const JpegReader&) = delete;
+  ~JpegReader() { jpeg_destroy_decompress(&info_); }
+
+  absl::StatusOr<StoredHeader> Open(const DecodeLimits& limits) {
+    if (!Guard([this] { ReadHeader(); })) {
+      return failure_ == JERR_IMAGE_TOO_BIG
+                 ? CheckImageSize(info_.image_height, info_.image_width, limits)
+                 : Undecodable("JPEG", "the header is damaged or ends early");
+    }
+    RADIO_RETURN_IF_ERROR(CheckImageSize(info_.image_height, info_.image_width, limits));
+    return StoredHeader{size(), Orientation()};
+  }
+
+  absl::StatusOr<RgbImage> Decode() {
+    RgbImage image{size(), {}};
+    image.pixels.reserve(size_t{3} * size().height * size().width);
+    max_scans_ = MaxScans(size());
+    std::vector<uint8_t> row(size_t{4} * size().width);
+    if (!Guard([&] { ReadRows(row.data(), &image.pixels); })) {
+      return Undecodable("JPEG", failure_ == kTooManyScans
+                                     ? absl::StrCat("more than ", max_scans_, " scans")
+                                     : "the data is damaged or ends early");
+    }
+    return image;
+  }
+
+ private:
+  static constexpr int kTooManyScans = -1;
+
+  template <typename Info>
+  static JpegReader* Of(Info* info) {
+    return static_cast<JpegReader*>(info->client_data);
+  }
+
+  Size size() const {
+    return {static_cast<int>(info_.image_height), static_cast<int>(info_.image_width)};
+  }
+
+  // Runs `step`; false when libjpeg gave up. An error jumps out of `step`, so nothing with a
+  // destructor may live in it.
+  template <typename Step>
+  bool Guard(Step step) {
+    if (setjmp(jump_) != 0) return false;
+    step();
+    return true;
+  }
+
+  [[noreturn]] void Fail(int code) {
+    failure_ = code;
+    longjmp(jump_, 1);
+  }
+
+  void CheckScans() {
+    if (info_.input_scan_number > max_scans_) Fail(kTooManyScans);
+  }
+
+  void ReadHeader() {
+    // It clears the struct but for client_data and err.
+    jpeg_create_decompress(&info_);
+    info_.progress = &progress_;
+    jpeg_mem_src(&info_, encoded_.data(), encoded_.size());
+    jpeg_save_markers(&info_, kExifMarker, 0xFFFF);
+    jpeg_read_header(&info_, TRUE);
+  }
+
+  void ReadRows(uint8_t* row, std::vector<uint8_t>* pixels) {
+    const bool cmyk = info_.num_components == 4;
+    info_.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
+    jpeg_start_decompress(&info_);
+    while (info_.output_scanline < info_.output_height) {
+      jpeg_read_scanlines(&info_, &row, 1);
+      if (cmyk) {
+        AppendCmyk(row, size().width, pixels);
+      } else {
+        pixels->insert(pixels->end(), row, row + ptrdiff_t{3} * size().width);
+      }
+    }
+    jpeg_finish_decompress(&info_);
+  }
+
+  int Orientation() const {
+    for (jpeg_saved_marker_ptr marker = info_.marker_list; marker; marker = marker->next) {
+      const absl::Span<const uint8_t> data(marker->data, marker->data_length);
+      if (data.size() >= kExifPrefix.size() &&
+          std::memcmp(data.data(), kExifPrefix.data(), kExifPrefix.size()) == 0) {
+        return ExifOrientation(data);
+      }
+    }
+    return 1;
+  }
+
+  const absl::Span<const uint8_t> encoded_;
+  jpeg_decompress_struct info_{};
+  jpeg_error_mgr errors_{};
+  jpeg_progress_mgr progress_{};
+  std::jmp_buf jump_;
+  int failure_ = 0;
+  int max_scans_ = 1;
+};
+
+}  // namespace
+
+absl::StatusOr<StoredHeader> ReadJpegHeader(absl::Span<const uint8_t> encoded,
+                                            const DecodeLimits& limits) {
+  return JpegReader(encoded).Open(limits);
+}
+
+absl::StatusOr<DecodedFile> DecodeJpeg(absl::Span<const uint8_t> encoded,
+                                       const DecodeLimits& limits) {
+  JpegReader reader(encoded);
+  RADIO_ASSIGN_OR_RETURN(const StoredHeader header, reader.Open(limits));
+  RADIO_ASSIGN_OR_RETURN(RgbImage image, reader.Decode());
+  return DecodedFile{std::move(image), header.orientation};
+}
+
+}  // namespace radio
