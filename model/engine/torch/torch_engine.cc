@@ -4,6 +4,7 @@
 #include <c10/core/Device.h>
 #include <c10/core/InferenceMode.h>
 
+#include <algorithm>
 #include <thread>
 #include <utility>
 
@@ -16,6 +17,7 @@
 #include "model/engine/torch/torch_errors.h"
 #include "model/engine/torch/torch_model.h"
 #include "model/errors.h"
+#include "model/ops/cpu_features.h"
 
 namespace radio {
 namespace {
@@ -80,7 +82,9 @@ absl::Status TorchEngine::LoadModel() {
   MutexLock lock(&mutex_);
   const std::string& device = options_.device;
   if (device == "cpu") {
-    description_ = absl::StrCat("cpu, ", options_.intra_op_threads, " threads");
+    const bool widened = spec_.precision == "bfloat16" && !ops::HasBfloat16Units();
+    description_ = absl::StrCat("cpu, ", options_.intra_op_threads, " threads",
+                                widened ? ", bfloat16 computed as float32" : "");
   } else {
     RADIO_ASSIGN_OR_RETURN(const std::string name, LoadCuda(device));
     description_ = absl::StrCat(device, " ", name);
