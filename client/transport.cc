@@ -1,0 +1,143 @@
+#include "client/transport.h"
+
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "grpcpp/create_channel.h"
+#include "grpcpp/security/credentials.h"
+#include "grpcpp/support/channel_arguments.h"
+#include "model/base/status_macros.h"
+
+namespace radio::client {
+namespace {
+
+absl::StatusOr<std::string> ReadPem(absl::string_view option, const std::string& path) {
+  if (path.empty()) return std::string();
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file || text.str().empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(option, ": cannot read ", path));
+  }
+  return text.str();
+}
+
+bool HasScheme(absl::string_view server) {
+  for (absl::string_view scheme : {"dns:", "unix:", "unix-abstract:", "ipv4:", "ipv6:", "xds:"}) {
+    if (absl::StartsWith(server, scheme)) return true;
+  }
+  return false;
+}
+
+bool IsThisMachine(absl::string_view server) {
+  for (absl::string_view scheme : {"dns:///", "dns:", "ipv4:", "ipv6:"}) {
+    if (absl::StartsWith(server, scheme)) {
+      server.remove_prefix(scheme.size());
+      break;
+    }
+  }
+  for (absl::string_view local : {"localhost:", "127.0.0.1:", "[::1]:", "unix"}) {
+    if (absl::StartsWith(server, local)) return true;
+  }
+  return false;
+}
+
+absl::Status Validate(const ClientOptions& options) {
+  if (options.server.empty()) return absl::InvalidArgumentError("server: must not be empty");
+  if (options.deadline <= absl::ZeroDuration() || options.deadline > absl::Hours(24)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "deadline: must be above 0 and at most 24 h, is ", absl::FormatDuration(options.deadline)));
+  }
+  if (options.retry.max_attempts < 1) {
+    return absl::InvalidArgumentError("retry.max_attempts: must be at least 1");
+  }
+  const TlsOptions& tls = options.tls;
+  if (tls.certificate_file.empty() != tls.key_file.empty()) {
+    return absl::InvalidArgumentError("tls: certificate_file and key_file go together");
+  }
+  if (!tls.enabled && !(tls.ca_file + tls.certificate_file + tls.server_name).empty()) {
+    return absl::InvalidArgumentError("tls: options are given but TLS is not enabled");
+  }
+  if (!tls.enabled && !options.token.empty() && !IsThisMachine(options.server)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("token: would travel in the clear to ", options.server, "; enable TLS"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const TlsOptions& tls) {
+  if (!tls.enabled) return grpc::InsecureChannelCredentials();
+  grpc::SslCredentialsOptions options;
+  RADIO_ASSIGN_OR_RETURN(options.pem_root_certs, ReadPem("tls.ca_file", tls.ca_file));
+  RADIO_ASSIGN_OR_RETURN(options.pem_cert_chain,
+                         ReadPem("tls.certificate_file", tls.certificate_file));
+  RADIO_ASSIGN_OR_RETURN(options.pem_private_key, ReadPem("tls.key_file", tls.key_file));
+  return grpc::SslCredentials(options);
+}
+
+grpc::ChannelArguments Arguments(const ClientOptions& options) {
+  grpc::ChannelArguments arguments;
+  arguments.SetLoadBalancingPolicyName("round_robin");
+  // Dense features of a large image are tens of megabytes; the server's limits bound them.
+  arguments.SetMaxReceiveMessageSize(-1);
+  arguments.SetMaxSendMessageSize(-1);
+  // gRPC's own retries would repeat RESOURCE_EXHAUSTED without a pushback: RetryPolicy decides.
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  // A restarted server is found again within seconds.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000);
+  arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 5000);
+  // A dead peer is noticed while a call waits for it.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20000);
+  if (!options.tls.server_name.empty()) {
+    arguments.SetSslTargetNameOverride(options.tls.server_name);
+  }
+  return arguments;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Transport>> Transport::Create(const ClientOptions& options) {
+  RADIO_RETURN_IF_ERROR(Validate(options));
+  RADIO_ASSIGN_OR_RETURN(auto credentials, Credentials(options.tls));
+  const std::string target =
+      HasScheme(options.server) ? options.server : absl::StrCat("dns:///", options.server);
+  return std::unique_ptr<Transport>(
+      new Transport(options, grpc::CreateCustomChannel(target, credentials, Arguments(options))));
+}
+
+Transport::Transport(const ClientOptions& options, const std::shared_ptr<grpc::Channel>& channel)
+    : options_(options),
+      features_(v1::FeatureService::NewStub(channel)),
+      health_(grpc::health::v1::Health::NewStub(channel)),
+      retry_(options.retry) {}
+
+Transport::~Transport() {
+  MutexLock lock(&mutex_);
+  while (uses_ > 0) unused_.Wait(&mutex_);
+}
+
+Transport::Use::Use(Transport* transport) : transport_(transport) {
+  MutexLock lock(&transport_->mutex_);
+  ++transport_->uses_;
+}
+
+Transport::Use::~Use() {
+  MutexLock lock(&transport_->mutex_);
+  --transport_->uses_;
+  transport_->unused_.SignalAll();
+}
+
+std::unique_ptr<grpc::ClientContext> Transport::NewContext(absl::Time deadline) const {
+  auto context = std::make_unique<grpc::ClientContext>();
+  context->set_deadline(absl::ToChronoTime(deadline));
+  if (!options_.token.empty()) context->AddMetadata("authorization", "Bearer " + options_.token);
+  return context;
+}
+
+}  // namespace radio::client
