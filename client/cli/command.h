@@ -1,0 +1,56 @@
+// What the commands of `radio` share: exit codes, the connection, and options of several commands.
+#ifndef RADIO_CLIENT_CLI_COMMAND_H_
+#define RADIO_CLIENT_CLI_COMMAND_H_
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/feature_client.h"
+#include "client/options.h"
+#include "radio/v1/feature_service.pb.h"
+
+namespace radio::client {
+
+enum ExitCode { kExitOk = 0, kExitFailed = 1, kExitUsage = 2, kExitPartial = 3 };
+
+// Filled by parsing the command line; lives until the chosen command has run.
+struct CommandLine {
+  ClientOptions options;
+  double deadline_seconds = 60;
+  std::string token_file;
+  // The chosen command. Returns an ExitCode.
+  std::function<int()> run;
+
+  // Only wrong options fail.
+  absl::StatusOr<std::unique_ptr<FeatureClient>> Connect();
+};
+
+// Each adds one command with its options to `app`; `line` outlives `app`.
+void AddModels(CLI::App* app, CommandLine* line);
+void AddHealth(CLI::App* app, CommandLine* line);
+void AddPca(CLI::App* app, CommandLine* line);
+
+// Both print "radio: <what went wrong>" on stderr.
+int Fail(const absl::Status& status);       // Returns kExitFailed.
+int FailUsage(const absl::Status& status);  // Returns kExitUsage: another command line would do.
+
+// --model and --resize.
+struct ModelFlags {
+  std::string model;
+  std::string resize = "nearest";
+
+  void AddTo(CLI::App* command);
+};
+
+// "none", "nearest", "preferred", "exact=HxW", "shortest=N" (pixels).
+absl::StatusOr<v1::Preprocessing> ParseResize(const std::string& text);
+
+}  // namespace radio::client
+
+#endif  // RADIO_CLIENT_CLI_COMMAND_H_
