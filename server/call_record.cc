@@ -1,0 +1,99 @@
+#include "server/call_record.h"
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <vector>
+
+#include "model/errors.h"
+#include "server/errors.h"
+
+namespace radio::server {
+namespace {
+
+// Errors of the server's own making deserve more attention than a caller's.
+LogLevel LevelOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kUnknown:
+    case absl::StatusCode::kDataLoss:
+      return LogLevel::kError;
+    default:
+      return LogLevel::kInfo;
+  }
+}
+
+}  // namespace
+
+CallRecord::CallRecord(Method method, const ServiceParts& parts, const ServiceOptions& options,
+                       const grpc::CallbackServerContext* context)
+    : method_(method),
+      parts_(parts),
+      slow_call_(options.slow_call),
+      context_(context),
+      start_(parts.clock->Now()) {
+  parts_.calls->Begin();
+  parts_.metrics->RequestStarted(method_);
+}
+
+void CallRecord::SetModel(absl::string_view model) {
+  MutexLock lock(&mutex_);
+  if (model_.empty()) model_ = std::string(model);
+}
+
+void CallRecord::RequestReceived(size_t bytes) { parts_.metrics->RequestMessage(method_, bytes); }
+
+void CallRecord::ResponseSent(size_t bytes) { parts_.metrics->ResponseMessage(method_, bytes); }
+
+void CallRecord::ItemAnswered(const absl::Status& status) {
+  MutexLock lock(&mutex_);
+  ++items_;
+  if (status.ok()) return;
+  if (failed_items_++ == 0) first_failure_ = status;
+}
+
+void CallRecord::Rejected(const absl::Status& status) {
+  MutexLock lock(&mutex_);
+  if (const std::optional<Reason> reason = ReasonOf(status)) {
+    parts_.metrics->RequestRejected(model_, *reason);
+  }
+}
+
+void CallRecord::End(const absl::Status& status) {
+  const absl::Duration duration = parts_.clock->Now() - start_;
+  {
+    MutexLock lock(&mutex_);
+    parts_.metrics->RequestFinished(method_, model_, status.code(), duration);
+  }
+  WriteLogLine(status, duration);
+  parts_.calls->End();
+}
+
+void CallRecord::WriteLogLine(const absl::Status& status, absl::Duration duration) {
+  MutexLock lock(&mutex_);
+  const bool slow = duration > slow_call_ && method_ != Method::kExtractStream;
+  if (status.ok() && failed_items_ == 0 && !slow) return;
+  const absl::Status& cause = status.ok() ? first_failure_ : status;
+  parts_.logger->Log(LevelOf(cause), slow && cause.ok() ? "slow call" : "call failed",
+                     {{"method", NameOf(method_)},
+                      {"model", model_},
+                      {"peer", context_->peer()},
+                      {"code", absl::StatusCodeToString(status.code())},
+                      {"reason", ReasonName(cause)},
+                      {"message", std::string(cause.message())},
+                      {"images", items_},
+                      {"failed_images", failed_items_},
+                      {"duration_ms", absl::ToDoubleMilliseconds(duration)}});
+}
+
+absl::Time DeadlineOf(const grpc::ServerContextBase& context, const ServiceOptions& options,
+                      const Clock& clock) {
+  absl::Duration left = options.default_deadline;
+  if (const auto deadline = context.deadline();
+      deadline != std::chrono::system_clock::time_point::max()) {
+    left = absl::FromChrono(deadline - std::chrono::system_clock::now());
+  }
+  return clock.Now() + std::min(left, options.max_deadline);
+}
+
+}  // namespace radio::server

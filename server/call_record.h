@@ -1,0 +1,62 @@
+// What a call leaves behind: metrics and, when it failed or was slow, a log line.
+#ifndef RADIO_SERVER_CALL_RECORD_H_
+#define RADIO_SERVER_CALL_RECORD_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "model/base/mutex.h"
+#include "server/service_parts.h"
+
+namespace radio::server {
+
+// One per call, from its first byte to its end. Thread-safe.
+class CallRecord {
+ public:
+  // `context` outlives the record.
+  CallRecord(Method method, const ServiceParts& parts, const ServiceOptions& options,
+             const grpc::CallbackServerContext* context);
+  CallRecord(const CallRecord&) = delete;
+  CallRecord& operator=(const CallRecord&) = delete;
+
+  // The served model that the call turned out to be for; the first one counts.
+  void SetModel(absl::string_view model);
+  void RequestReceived(size_t bytes);
+  void ResponseSent(size_t bytes);
+  // An image is answered.
+  void ItemAnswered(const absl::Status& status);
+  // A request was refused as a whole.
+  void Rejected(const absl::Status& status);
+
+  // The call is over. Once.
+  void End(const absl::Status& status);
+
+ private:
+  void WriteLogLine(const absl::Status& status, absl::Duration duration);
+
+  const Method method_;
+  const ServiceParts parts_;
+  const absl::Duration slow_call_;
+  const grpc::CallbackServerContext* const context_;
+  const absl::Time start_;
+
+  Mutex mutex_;
+  std::string model_ ABSL_GUARDED_BY(mutex_);
+  int items_ ABSL_GUARDED_BY(mutex_) = 0;
+  int failed_items_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Status first_failure_ ABSL_GUARDED_BY(mutex_);
+};
+
+// When, on `clock`, nobody waits for an answer any more: the call's deadline, the default where it
+// has none, and never later than the maximum.
+absl::Time DeadlineOf(const grpc::ServerContextBase& context, const ServiceOptions& options,
+                      const Clock& clock);
+
+}  // namespace radio::server
+
+#endif  // RADIO_SERVER_CALL_RECORD_H_

@@ -1,0 +1,101 @@
+#include "server/core.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+namespace radio::server {
+namespace {
+
+// Token equivalents in a batch: enough that the matrix products run at their full rate.
+constexpr double kCpuBatchCost = 4096;
+constexpr double kGpuBatchCost = 65536;
+
+Admission::Options AdmissionOptions(const config::ServerConfig& config) {
+  Admission::Options options;
+  options.max_items = config.max_inflight_items();
+  options.max_bytes = config.max_inflight_bytes();
+  options.max_queue_delay = absl::Milliseconds(config.max_queue_delay_ms());
+  return options;
+}
+
+BatchLimits LimitsOf(const config::ServerConfig& config, const LoadedModel& model) {
+  BatchLimits limits;
+  limits.max_cost = static_cast<double>(config.max_batch_cost());
+  if (limits.max_cost == 0) limits.max_cost = model.device == "cpu" ? kCpuBatchCost : kGpuBatchCost;
+  limits.max_images = config.max_batch_images();
+  limits.mixed_sizes = model.spec.mixed_sizes;
+  return limits;
+}
+
+Preprocessor::Options PreprocessorOptions(const config::ServerConfig& config) {
+  Preprocessor::Options options;
+  options.limits.max_bytes = config.decode().max_bytes();
+  options.limits.max_side = config.decode().max_side();
+  options.limits.max_pixels = config.decode().max_pixels();
+  return options;
+}
+
+int PreprocessThreads(const config::ServerConfig& config) {
+  if (config.preprocess_threads() > 0) return config.preprocess_threads();
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / 2);
+}
+
+}  // namespace
+
+Core::Core(const config::ServerConfig& config, std::vector<LoadedModel> models,
+           MetricsSink* metrics)
+    : max_items_(config.max_inflight_items()),
+      max_bytes_(config.max_inflight_bytes()),
+      admission_(AdmissionOptions(config)),
+      completions_(std::make_unique<ThreadPool>("completion", config.completion_threads())),
+      preprocess_(std::make_unique<ThreadPool>("preprocess", PreprocessThreads(config))) {
+  std::vector<std::shared_ptr<const ServedModel>> served;
+  for (LoadedModel& model : models) {
+    facts_.push_back({model.device, model.load_duration});
+    const BatchLimits limits = LimitsOf(config, model);
+    served.push_back(
+        std::make_shared<const ServedModel>(std::move(model.spec), std::move(model.engine), limits,
+                                            completions_.get(), Clock::Real(), metrics));
+  }
+  const std::string default_model =
+      config.default_model().empty() ? config.models(0).name() : config.default_model();
+  registry_ = std::make_unique<ModelRegistry>(std::move(served), default_model);
+  extractor_ = std::make_unique<FeatureExtractor>(
+      Preprocessor(PreprocessorOptions(config)),
+      FeatureExtractor::Parts{&admission_, preprocess_.get(), Clock::Real(), metrics});
+}
+
+Core::~Core() {
+  // What is being prepared still goes to the models' queues, and those are emptied before their
+  // completions end.
+  preprocess_.reset();
+  registry_.reset();
+  completions_.reset();
+}
+
+void Core::Sample(std::vector<server::Sample>* samples) const {
+  const auto add = [&](Metric metric, std::vector<std::string> labels, double value) {
+    samples->push_back({metric, std::move(labels), value});
+  };
+  add(Metric::kInflightItems, {}, admission_.items());
+  add(Metric::kInflightItemsLimit, {}, max_items_);
+  add(Metric::kInflightBytes, {}, static_cast<double>(admission_.bytes()));
+  add(Metric::kInflightBytesLimit, {}, static_cast<double>(max_bytes_));
+  add(Metric::kPreprocessThreads, {}, preprocess_->threads());
+  add(Metric::kPreprocessQueueDepth, {}, static_cast<double>(preprocess_->queue_depth()));
+  for (size_t i = 0; i < facts_.size(); ++i) {
+    const ServedModel& model = *registry_->models()[i];
+    const ModelSpec& spec = model.spec();
+    add(Metric::kQueueDepth, {spec.name}, static_cast<double>(model.queue().depth()));
+    add(Metric::kQueueOldestAge, {spec.name}, absl::ToDoubleSeconds(model.queue().oldest_age()));
+    add(Metric::kModelReady, {spec.name}, model.engine().healthy() ? 1 : 0);
+    add(Metric::kModelLoadDuration, {spec.name}, absl::ToDoubleSeconds(facts_[i].load_duration));
+    add(Metric::kModelInfo,
+        {spec.name, spec.version, spec.architecture, spec.precision, facts_[i].device,
+         spec.source_sha256},
+        1);
+  }
+}
+
+}  // namespace radio::server

@@ -1,0 +1,111 @@
+#include "server/extract_call.h"
+
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "model/base/status_macros.h"
+#include "model/errors.h"
+#include "server/errors.h"
+#include "server/message_parser.h"
+#include "server/response_encoder.h"
+
+namespace radio::server {
+namespace {
+
+// Protobuf reads no larger message.
+constexpr size_t kMaxMessageBytes = std::numeric_limits<int32_t>::max();
+
+}  // namespace
+
+ExtractCall::ExtractCall(const ServiceParts& parts, const ServiceOptions& options,
+                         grpc::CallbackServerContext* context, grpc::ByteBuffer* response)
+    : parts_(parts),
+      options_(options),
+      context_(context),
+      response_(response),
+      deadline_(DeadlineOf(*context, options, *parts.clock)),
+      cancel_(std::make_shared<CancelToken>()),
+      record_(Method::kExtract, parts, options, context) {}
+
+void ExtractCall::Start(grpc::ByteBuffer* request) {
+  absl::StatusOr<ExtractRequest> prepared = Prepare(request);
+  if (!prepared.ok()) return FinishWith(std::move(prepared).status());
+  results_.resize(prepared->images.size());
+  missing_.store(prepared->images.size(), std::memory_order_relaxed);
+  // Results may come, and end the call, before this returns.
+  parts_.extractor->Extract(*std::move(prepared), [this](size_t index, ItemResult result) {
+    ItemDone(index, std::move(result));
+  });
+}
+
+absl::StatusOr<ExtractRequest> ExtractCall::Prepare(grpc::ByteBuffer* buffer) {
+  record_.RequestReceived(buffer->Length());
+  const auto convert = [&]() -> absl::StatusOr<ExtractRequest> {
+    RADIO_RETURN_IF_ERROR(parts_.authenticator->Check(*context_));
+    auto message = std::make_shared<v1::ExtractRequest>();
+    RADIO_RETURN_IF_ERROR(ParseMessage(buffer, message.get()));
+    RADIO_ASSIGN_OR_RETURN(const std::shared_ptr<const ServedModel> model,
+                           parts_.registry->Find(message->model()));
+    record_.SetModel(model->spec().name);
+    return ConvertRequest(std::move(message), *parts_.registry, options_.limits);
+  };
+  absl::StatusOr<ExtractRequest> request = convert();
+  if (!request.ok()) {
+    record_.Rejected(request.status());
+    return request;
+  }
+  request->deadline = deadline_;
+  request->cancel = cancel_;
+  model_ = request->model;
+  outputs_ = request->outputs;
+  RADIO_ASSIGN_OR_RETURN(permit_, parts_.extractor->Admit(*request));
+  return request;
+}
+
+void ExtractCall::ItemDone(size_t index, ItemResult result) {
+  record_.ItemAnswered(result.outputs.status());
+  results_[index] = std::move(result);
+  if (missing_.fetch_sub(1, std::memory_order_acq_rel) == 1) Respond();
+}
+
+void ExtractCall::Respond() {
+  if (cancel_->cancelled()) return FinishWith(absl::CancelledError("the caller went away"));
+  WireMessage message = EncodeResponse({&model_->spec(), &outputs_}, std::move(results_));
+  if (message.size() > kMaxMessageBytes) {
+    return FinishWith(
+        MakeError(Reason::kTooManyItems,
+                  absl::StrCat("images: the answer has ", message.size(), " bytes, at most ",
+                               kMaxMessageBytes, " can be sent; split the request")));
+  }
+  record_.ResponseSent(message.size());
+  *response_ = std::move(message).ToByteBuffer();
+  FinishWith(absl::OkStatus());
+}
+
+void ExtractCall::FinishWith(absl::Status status) {
+  AddPushback(status, context_);
+  status_ = std::move(status);
+  Finish(ToGrpcStatus(status_));
+}
+
+void ExtractCall::OnCancel() {
+  // A call whose deadline has passed is cancelled by gRPC too; the core drops such work by itself,
+  // as expired.
+  if (parts_.clock->Now() < deadline_) cancel_->Cancel();
+}
+
+void ExtractCall::OnDone() {
+  if (status_.ok() && context_->IsCancelled()) {
+    // The answer did not reach the caller.
+    status_ = parts_.clock->Now() < deadline_ ? absl::CancelledError("the caller went away")
+                                              : absl::DeadlineExceededError("the answer was late");
+  }
+  // The server may be gone as soon as the record has ended.
+  permit_ = AdmissionPermit();
+  model_.reset();
+  record_.End(status_);
+  delete this;
+}
+
+}  // namespace radio::server

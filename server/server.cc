@@ -1,0 +1,248 @@
+#include "server/server.h"
+
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/impl/server_builder_option.h>
+#include <grpcpp/impl/server_builder_plugin.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "config/load.h"
+#include "model/base/clock.h"
+#include "model/base/mutex.h"
+#include "model/base/status_macros.h"
+#include "server/authenticator.h"
+#include "server/call_tracker.h"
+#include "server/core.h"
+#include "server/feature_service.h"
+#include "server/health.h"
+#include "server/logger.h"
+#include "server/metrics.h"
+#include "server/metrics_endpoint.h"
+#include "server/sampled_metrics.h"
+#include "server/transport.h"
+#include "server/version.h"
+
+namespace radio::server {
+namespace {
+
+constexpr size_t kMaxTokenFileBytes = 1 << 20;
+// Open health watches never end by themselves; all other calls have ended by then.
+constexpr std::chrono::milliseconds kCloseGrace{500};
+
+Logger::Options LoggerOptions(const config::Log& log) {
+  Logger::Options options;
+  options.level = static_cast<LogLevel>(log.level());
+  options.format = log.format() == config::Log::JSON ? LogFormat::kJson : LogFormat::kText;
+  return options;
+}
+
+ServiceOptions ServiceOptionsOf(const config::ServerConfig& config) {
+  ServiceOptions options;
+  options.limits.max_images = config.max_images_per_request();
+  options.default_deadline = absl::Milliseconds(config.default_deadline_ms());
+  options.max_deadline = absl::Milliseconds(config.max_deadline_ms());
+  options.max_stream_items = config.max_inflight_items_per_stream();
+  options.slow_call = absl::Milliseconds(config.log().slow_request_ms());
+  return options;
+}
+
+std::vector<std::string> ModelNames(const config::ServerConfig& config) {
+  std::vector<std::string> names;
+  for (const config::ServedModel& model : config.models()) names.push_back(model.name());
+  return names;
+}
+
+absl::StatusOr<std::vector<std::string>> LoadTokens(const config::ServerConfig& config) {
+  if (config.auth_token_file().empty()) return std::vector<std::string>();
+  RADIO_ASSIGN_OR_RETURN(const std::string text,
+                         config::ReadFile(config.auth_token_file(), kMaxTokenFileBytes));
+  std::vector<std::string> tokens = Authenticator::ParseTokens(text);
+  if (tokens.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("auth_token_file: holds no token: ", config.auth_token_file()));
+  }
+  return tokens;
+}
+
+// Linking gRPC's reflection library turns it on in every server; this takes it out again.
+class NoReflection : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    plugins->erase(std::remove_if(plugins->begin(), plugins->end(),
+                                  [](const auto& plugin) {
+                                    return plugin->name() == "proto_server_reflection";
+                                  }),
+                   plugins->end());
+  }
+};
+
+}  // namespace
+
+// Members are destroyed in reverse order: gRPC, whose calls use all the others, first.
+class Server::State {
+ public:
+  State(const config::ServerConfig& config, std::vector<std::string> tokens)
+      : config_(config),
+        logger_(LoggerOptions(config.log())),
+        authenticator_(std::move(tokens)),
+        metrics_(ModelNames(config)) {}
+  ~State() {
+    Shutdown();
+    // Scrapes read the core.
+    endpoint_.reset();
+  }
+
+  absl::Status LoadModels(const EngineFactory& make_engine);
+  absl::Status Listen();
+  absl::Status ServeMetrics();
+  bool Shutdown();
+
+  const std::string& grpc_address() const { return grpc_address_; }
+  const std::string& metrics_address() const { return metrics_address_; }
+
+ private:
+  void Sample(std::vector<server::Sample>* samples) const;
+
+  const config::ServerConfig config_;
+  Logger logger_;
+  const Authenticator authenticator_;
+  Metrics metrics_;
+  CallTracker calls_;
+  std::unique_ptr<Core> core_;
+  std::unique_ptr<FeatureService> service_;
+  std::unique_ptr<grpc::Server> grpc_;
+  std::unique_ptr<Health> health_;
+  std::unique_ptr<MetricsEndpoint> endpoint_;
+  std::string grpc_address_;
+  std::string metrics_address_;
+  std::atomic<bool> draining_{false};
+
+  Mutex shutdown_mutex_;
+  bool shut_down_ ABSL_GUARDED_BY(shutdown_mutex_) = false;
+};
+
+absl::Status Server::State::LoadModels(const EngineFactory& make_engine) {
+  RADIO_ASSIGN_OR_RETURN(const std::vector<config::ModelManifest> manifests,
+                         LoadManifests(config_));
+  std::vector<LoadedModel> models;
+  for (int i = 0; i < config_.models_size(); ++i) {
+    const config::ServedModel& model = config_.models(i);
+    absl::StatusOr<LoadedModel> loaded =
+        LoadModel(model, manifests[i], config_.intra_op_threads(), make_engine);
+    if (!loaded.ok()) {
+      return absl::Status(loaded.status().code(),
+                          absl::StrCat("models[", i, "]: ", loaded.status().message()));
+    }
+    logger_.Log(LogLevel::kInfo, "model loaded",
+                {{"model", model.name()},
+                 {"version", loaded->spec.version},
+                 {"random_weights", loaded->spec.random_weights},
+                 {"engine", loaded->engine->description()},
+                 {"duration_s", absl::ToDoubleSeconds(loaded->load_duration)}});
+    models.push_back(*std::move(loaded));
+  }
+  core_ = std::make_unique<Core>(config_, std::move(models), &metrics_);
+  return absl::OkStatus();
+}
+
+absl::Status Server::State::Listen() {
+  service_ = std::make_unique<FeatureService>(
+      ServiceParts{&core_->registry(), &core_->extractor(), Clock::Real(), &metrics_, &logger_,
+                   &authenticator_, &calls_},
+      ServiceOptionsOf(config_));
+  RADIO_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials,
+                         MakeCredentials(config_));
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::ServerBuilder builder;
+  ApplyTransport(config_.transport(), &builder);
+  if (!config_.reflection()) builder.SetOption(std::make_unique<NoReflection>());
+  int port = 0;
+  builder.AddListeningPort(config_.listen_address(), credentials, &port);
+  builder.RegisterService(service_.get());
+  grpc_ = builder.BuildAndStart();
+  if (grpc_ == nullptr || port == 0) {
+    return absl::UnavailableError(
+        absl::StrCat("listen_address: cannot listen on ", config_.listen_address()));
+  }
+  const std::string host = config_.listen_address().substr(0, config_.listen_address().rfind(':'));
+  grpc_address_ = absl::StrCat(host, ":", port);
+  health_ = std::make_unique<Health>(grpc_->GetHealthCheckService(), ModelNames(config_));
+  return absl::OkStatus();
+}
+
+absl::Status Server::State::ServeMetrics() {
+  if (!config_.metrics_address().empty()) {
+    const auto sampled = std::make_shared<SampledMetrics>(std::vector<SampledMetrics::Source>{
+        [this](std::vector<server::Sample>* samples) { Sample(samples); }, SampleProcess});
+    RADIO_ASSIGN_OR_RETURN(endpoint_, MetricsEndpoint::Start(config_.metrics_address(),
+                                                             {metrics_.collectable(), sampled}));
+    metrics_address_ = endpoint_->address();
+  }
+  health_->SetReady(true);
+  logger_.Log(LogLevel::kInfo, "listening",
+              {{"grpc", grpc_address_}, {"metrics", metrics_address_}});
+  return absl::OkStatus();
+}
+
+void Server::State::Sample(std::vector<server::Sample>* samples) const {
+  core_->Sample(samples);
+  samples->push_back({Metric::kDraining, {}, draining_ ? 1.0 : 0.0});
+  samples->push_back({Metric::kBuildInfo, {std::string(kVersion), grpc::Version()}, 1});
+  const std::vector<std::string> levels = LabelValues("level");
+  for (size_t i = 0; i < levels.size(); ++i) {
+    samples->push_back({Metric::kLogMessages,
+                        {levels[i]},
+                        static_cast<double>(logger_.count(static_cast<LogLevel>(i)))});
+  }
+}
+
+bool Server::State::Shutdown() {
+  MutexLock lock(&shutdown_mutex_);
+  if (shut_down_ || grpc_ == nullptr) return true;
+  shut_down_ = true;
+  const absl::Time start = Clock::Real()->Now();
+  logger_.Log(LogLevel::kInfo, "draining", {});
+  draining_ = true;
+  if (health_ != nullptr) health_->SetReady(false);
+  std::this_thread::sleep_for(std::chrono::milliseconds(config_.drain_delay_ms()));
+
+  core_->admission().Drain();
+  service_->DrainStreams();
+  const bool idle = calls_.WaitIdle(absl::Milliseconds(config_.drain_timeout_ms()));
+  grpc_->Shutdown(std::chrono::system_clock::now() + kCloseGrace);
+  grpc_->Wait();
+  logger_.Log(idle ? LogLevel::kInfo : LogLevel::kWarning, "stopped",
+              {{"all_calls_ended", idle},
+               {"duration_s", absl::ToDoubleSeconds(Clock::Real()->Now() - start)}});
+  return idle;
+}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::ServerConfig& config,
+                                                      const EngineFactory& make_engine) {
+  RADIO_ASSIGN_OR_RETURN(std::vector<std::string> tokens, LoadTokens(config));
+  auto state = std::make_unique<State>(config, std::move(tokens));
+  RADIO_RETURN_IF_ERROR(state->LoadModels(make_engine));
+  RADIO_RETURN_IF_ERROR(state->Listen());
+  RADIO_RETURN_IF_ERROR(state->ServeMetrics());
+  return std::unique_ptr<Server>(new Server(std::move(state)));
+}
+
+Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Server::~Server() = default;
+
+const std::string& Server::grpc_address() const { return state_->grpc_address(); }
+
+const std::string& Server::metrics_address() const { return state_->metrics_address(); }
+
+bool Server::Shutdown() { return state_->Shutdown(); }
+
+}  // namespace radio::server

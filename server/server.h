@@ -1,0 +1,47 @@
+// The whole server, built from its configuration.
+#ifndef RADIO_SERVER_SERVER_H_
+#define RADIO_SERVER_SERVER_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "config/server_config.pb.h"
+#include "server/model_loader.h"
+
+namespace radio::server {
+
+// Thread-safe, but for destruction.
+class Server {
+ public:
+  // Loads and proves every model, then listens, then says SERVING. `config` keeps its rules
+  // (config/validate.h). INVALID_ARGUMENT, or the loading's own error, when anything does not fit;
+  // UNAVAILABLE when an address cannot be bound. Blocks for as long as loading takes.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const config::ServerConfig& config,
+                                                       const EngineFactory& make_engine);
+  // Shuts down when nobody did.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // host:port with the port that is really in use.
+  const std::string& grpc_address() const;
+  // Empty without a metrics endpoint.
+  const std::string& metrics_address() const;
+
+  // Health says NOT_SERVING; after drain_delay_ms new work is refused; calls in work end, or are
+  // cut off after drain_timeout_ms; connections close. Blocks until then. True when every call
+  // ended by itself. Later calls return at once.
+  bool Shutdown();
+
+ private:
+  class State;
+
+  explicit Server(std::unique_ptr<State> state);
+
+  const std::unique_ptr<State> state_;
+};
+
+}  // namespace radio::server
+
+#endif  // RADIO_SERVER_SERVER_H_
