@@ -10,7 +10,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "model" / "export"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # The models are tiny; waiting for a second thread costs more than it brings.
 
 
 @pytest.fixture

@@ -47,6 +47,8 @@ def build_backbone(checkpoint: Checkpoint, version: Version, options: ExportOpti
     """The backbone with its conditioner. ExportError on options that the version lacks, or on wrong keys."""
     if not options.vitdet_window and (options.vitdet_num_windowed or options.vitdet_num_global):
         raise ExportError("--vitdet-num-windowed, --vitdet-num-global: need --vitdet-window-size")
+    if version.feature_normalizer and not checkpoint.part("_feature_normalizer."):
+        raise ExportError("checkpoint: missing keys: _feature_normalizer.mean, _feature_normalizer.tx")
     precision = choose_precision(checkpoint, options)
     build = _build_eradio if checkpoint.args["model"] == "eradio" else _build_vit
     return build(checkpoint, version, options, precision)

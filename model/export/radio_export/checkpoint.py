@@ -7,7 +7,7 @@ import re
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Tuple
+from typing import Any, Dict
 
 import torch
 
@@ -62,13 +62,30 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise ExportError(f"checkpoint: {path} is not a file")
     content = _load_restricted(path)
-    state, averaged = _select_state(content, path)
+    state = _select_state(content, path)
     args = content.get("args")
     args = vars(args) if isinstance(args, argparse.Namespace) else args
-    if not isinstance(args, dict) or "model" not in args:
+    if not isinstance(args, dict) or not isinstance(args.get("model"), str):
         raise ExportError(f"checkpoint: {path} is not a RADIO checkpoint: it has no args naming the model")
-    state = bake(clean_names(state), args, averaged)
-    return Checkpoint(state, dict(args), file_sha256(path))
+    return Checkpoint(bake(clean_names(state), args), dict(args), file_sha256(path))
+
+
+def integer(values: Dict[str, Any], name: str, default: int) -> int:
+    """`values[name]`, a whole number from 1 on; `default` when absent. ExportError for anything else."""
+    value = values.get(name)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ExportError(f"checkpoint: args: {name} must be a positive whole number, not {value!r}")
+    return value
+
+
+def model_kwargs(args: Dict[str, Any]) -> Dict[str, Any]:
+    """`args.model_kwargs`, empty when absent."""
+    value = args.get("model_kwargs") or {}
+    if not isinstance(value, dict):
+        raise ExportError(f"checkpoint: args: model_kwargs must be a dict, not {type(value).__name__}")
+    return value
 
 
 def _load_restricted(path: Path) -> Dict[str, Any]:
@@ -87,18 +104,23 @@ def _load_restricted(path: Path) -> Dict[str, Any]:
     return content
 
 
-def _select_state(content: Dict[str, Any], path: Path) -> Tuple[Dict[str, torch.Tensor], bool]:
-    """(state, whether it is the averaged one, which is preferred)."""
+def _select_state(content: Dict[str, Any], path: Path) -> Dict[str, torch.Tensor]:
+    """The averaged weights where there are some, else the plain ones."""
     for name in ("state_dict_ema", "state_dict"):
         state = content.get(name)
         if isinstance(state, dict) and state:
-            odd = [k for k, v in state.items() if not isinstance(k, str) or not isinstance(v, torch.Tensor)]
-            if odd:
-                raise ExportError(
-                    f"checkpoint: {name} of {path} holds entries that are no tensors: {listing(map(str, odd))}"
-                )
-            return state, name == "state_dict_ema"
+            check_tensors(state)
+            return state
     raise ExportError(f"checkpoint: {path} is not a RADIO checkpoint: it has no state_dict")
+
+
+def check_tensors(state: Dict[Any, Any]) -> None:
+    """ExportError for entries that are no plain tensors, or whose shape is larger than the data behind it."""
+    odd = [str(k) for k, v in state.items() if not isinstance(k, str) or not isinstance(v, torch.Tensor)]
+    odd = odd or [k for k, v in state.items() if v.layout != torch.strided or v.is_quantized]
+    odd = odd or [k for k, v in state.items() if v.numel() * v.element_size() > v.untyped_storage().nbytes()]
+    if odd:
+        raise ExportError(f"checkpoint: entries that are no plain tensors: {listing(odd)}")
 
 
 def clean_names(state: Dict[str, torch.Tensor]) -> Dict[str, torch.Tensor]:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from radio_export.checkpoint import Checkpoint
+from radio_export.errors import ExportError
 from radio_export.eradio import MAX_WINDOW, AttentionConfig, EradioBackbone, EradioConfig
 from radio_export.vit_weights import conditioner
 from radio_export.weights import cast, count_blocks, load_strict, require
@@ -21,7 +22,8 @@ _WHERE = "base_model."
 def build_eradio(checkpoint: Checkpoint, dtype: torch.dtype, window: int) -> EradioBackbone:
     """The backbone in `dtype`; `window` in tokens, 0 for the `optimal` rule. ExportError naming wrong keys."""
     stored = checkpoint.part(_WHERE)
-    pretrained = {(v.shape[1] + 1) // 2 for k, v in stored.items() if k.endswith(".relative_coords_table")}
+    tables = {v.shape for k, v in stored.items() if k.endswith(".relative_coords_table")}
+    pretrained = {(shape[1] + 1) // 2 for shape in tables if len(shape) == 4 and shape[1] > 1}
     tensors = fold_batch_norms({k: v for k, v in stored.items() if not _UNUSED.search(k)})
     config = _config(tensors)
     config.window = window
@@ -42,25 +44,30 @@ def fold_batch_norms(tensors: Dict[str, Tensor]) -> Dict[str, Tensor]:
         found = re.match(r"^(.*)\.(bn|norm)\.running_mean$", key)
         if found:
             module, norm = found.groups()
-            conv = f"{module}.{'conv' if norm == 'bn' else 'conv1'}"
-            parts = [require(folded, f"{module}.{norm}.{n}", _WHERE) for n in ("weight", "bias", "running_var")]
-            gamma, beta, variance = (t.to(torch.float32) for t in parts)
-            mean = tensors[key].to(torch.float32)
-            weight = require(folded, conv + ".weight", _WHERE).to(torch.float32)
-            bias = folded.get(conv + ".bias", torch.zeros_like(beta)).to(torch.float32)
-            factor = gamma * torch.rsqrt(variance + BN_EPS)
-            folded[conv + ".weight"] = weight * factor[:, None, None, None]
-            folded[conv + ".bias"] = (bias - mean) * factor + beta
-            for n in ("weight", "bias", "running_mean", "running_var"):
-                del folded[f"{module}.{norm}.{n}"]
+            _fold_one(folded, module, norm, "conv" if norm == "bn" else "conv1")
     return folded
 
 
+def _fold_one(tensors: Dict[str, Tensor], module: str, norm: str, conv: str) -> None:
+    """w' = w gamma / sqrt(var + eps), b' = (b - mean) gamma / sqrt(var + eps) + beta, float32."""
+    weight = require(tensors, f"{module}.{conv}.weight", _WHERE, 4).to(torch.float32)
+    names = [f"{module}.{norm}.{n}" for n in ("weight", "bias", "running_mean", "running_var")]
+    gamma, beta, mean, variance = (require(tensors, name, _WHERE, 1).to(torch.float32) for name in names)
+    bias = tensors.get(f"{module}.{conv}.bias", torch.zeros_like(beta)).to(torch.float32)
+    if {t.shape for t in (gamma, beta, mean, variance, bias)} != {weight.shape[:1]}:
+        raise ExportError(f"checkpoint: wrong shapes: {_WHERE}{module}.{norm} is not as wide as {conv}")
+    factor = gamma * torch.rsqrt(variance + BN_EPS)
+    tensors[f"{module}.{conv}.weight"] = weight * factor[:, None, None, None]
+    tensors[f"{module}.{conv}.bias"] = (bias - mean) * factor + beta
+    for name in names:
+        del tensors[name]
+
+
 def _config(tensors: Dict[str, Tensor]) -> EradioConfig:
-    dim, stem = require(tensors, "patch_embed.conv_down.2.conv.weight", _WHERE).shape[:2]
+    dim, stem = require(tensors, "patch_embed.conv_down.2.conv.weight", _WHERE, 4).shape[:2]
     convs = [count_blocks(tensors, f"levels.{level}.blocks.m.") for level in (0, 1)]
     dims = [dim * 2**level for level in range(4)]
-    out = require(tensors, "high_res_neck.neck_features_proj.0.conv2.weight", _WHERE).shape[0]
+    out = require(tensors, "high_res_neck.neck_features_proj.0.conv2.weight", _WHERE, 4).shape[0]
     return EradioConfig(stem, dims, convs, [_blocks(tensors, level, dims[level]) for level in (2, 3)], out)
 
 
@@ -73,8 +80,8 @@ def _blocks(tensors: Dict[str, Tensor], level: int, dim: int) -> List[List[Atten
 
 
 def _attention(tensors: Dict[str, Tensor], prefix: str, dim: int) -> AttentionConfig:
-    heads, hidden = require(tensors, prefix + "attn.pos_emb_funct.cpb_mlp.2.weight", _WHERE).shape
-    mlp_dim = require(tensors, prefix + "mlp.fc1.weight", _WHERE).shape[0]
+    heads, hidden = require(tensors, prefix + "attn.pos_emb_funct.cpb_mlp.2.weight", _WHERE, 2).shape
+    mlp_dim = require(tensors, prefix + "mlp.fc1.weight", _WHERE, 2).shape[0]
     return AttentionConfig(dim, heads, mlp_dim, prefix + "downsample_op.weight" in tensors, hidden)
 
 

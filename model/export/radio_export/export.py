@@ -21,6 +21,8 @@ from radio_export.versions import ARCHITECTURES, Version
 
 # Keys outside the backbone, conditioner and heads that the service has no use for.
 _UNUSED = ("_intermediate_feature_normalizer.", "summary_idxs")
+# The only integer tensors of a file, both unused.
+_INTEGERS = (".num_batches_tracked", ".relative_position_index")
 Progress = Callable[[str], None]
 
 
@@ -60,12 +62,15 @@ def check_version(checkpoint: Checkpoint, version: Version) -> None:
 
 
 def _check_keys(checkpoint: Checkpoint, teachers: List[TeacherInfo]) -> None:
-    """Every key belongs to a known part; heads of teachers that are not asked for may be there."""
+    """Every key belongs to a known part and holds real numbers; heads that are not asked for may be there."""
     parts = ("base_model.", "input_conditioner.", "_feature_normalizer.") + _UNUSED
     heads = tuple(f"{kind}.{key}." for teacher in teachers for key in teacher.keys for kind in HEAD_KINDS)
     unknown = [k for k in checkpoint.state if not k.startswith(parts + heads)]
     if unknown:
         raise ExportError(f"checkpoint: unknown keys: {listing(unknown)}")
+    odd = [k for k, v in checkpoint.state.items() if not v.is_floating_point() and not k.endswith(_INTEGERS)]
+    if odd:
+        raise ExportError(f"checkpoint: no floating-point numbers: {listing(odd)}")
 
 
 def _facts(checkpoint: Checkpoint, version: Version, options: ExportOptions, backbone: BuiltBackbone):

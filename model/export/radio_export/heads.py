@@ -145,7 +145,7 @@ def build_head(tensors: Dict[str, Tensor], where: str, attention_allowed: bool) 
 
 
 def _build_mlp(tensors: Dict[str, Tensor], where: str) -> Tuple[nn.Module, int]:
-    hidden, in_dim = require(tensors, "fc1.weight", where).shape
+    hidden, in_dim = require(tensors, "fc1.weight", where, 2).shape
     names = {"final_norm": "final.0", "final": "final.2"}
     if "fc2.weight" in tensors:
         count, last = (count_blocks(tensors, "inner.") + 1) // 3, "fc2.weight"
@@ -156,7 +156,7 @@ def _build_mlp(tensors: Dict[str, Tensor], where: str) -> Tuple[nn.Module, int]:
         count, last, kind = count_blocks(tensors, "blocks."), "final.2.weight", MlpV2
         names.update({f"norms.{n}": f"blocks.{n}.0" for n in range(count)})
         names.update({f"linears.{n}": f"blocks.{n}.2" for n in range(count)})
-    out_dim = require(tensors, last, where).shape[0]
+    out_dim = require(tensors, last, where, 2).shape[0]
     with torch.device("meta"):
         head = kind(in_dim, hidden, out_dim, count)
     ours = {theirs: mine for mine, theirs in names.items()}
@@ -174,14 +174,14 @@ def _renamed(tensors, names):
 
 def _build_attention(tensors: Dict[str, Tensor], where: str) -> Tuple[nn.Module, int]:
     depth = count_blocks(tensors, "blocks.")
-    dim = require(tensors, "blocks.0.attn.proj.weight", where).shape[0]
-    mlp_dim = require(tensors, "blocks.0.mlp.fc1.weight", where).shape[0]
+    dim = require(tensors, "blocks.0.attn.proj.weight", where, 2).shape[0]
+    mlp_dim = require(tensors, "blocks.0.mlp.fc1.weight", where, 2).shape[0]
     if dim % ATTN_HEADS:
         raise ExportError(f"checkpoint: {where}blocks: width {dim} is not a multiple of {ATTN_HEADS} heads")
     blocks = {k: v for k, v in tensors.items() if k.startswith("blocks.")}
     for i in range(depth):
         for scale, linear in (("ls1", "attn.proj"), ("ls2", "mlp.fc2")):
-            gamma = require(blocks, f"blocks.{i}.{scale}.gamma", where)
+            gamma = require(blocks, f"blocks.{i}.{scale}.gamma", where, 1)
             del blocks[f"blocks.{i}.{scale}.gamma"]
             fold_layer_scale(blocks, f"blocks.{i}.{linear}", gamma)
     rest = [where + k for k in tensors if not k.startswith(("blocks.", "mlp."))]

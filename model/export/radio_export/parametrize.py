@@ -16,11 +16,12 @@ from radio_export.errors import ExportError, listing
 _ORIGINAL = re.compile(r"^(.*)\.parametrizations\.(\w+)\.original$")
 _DICT_EPS = 1e-12  # Default of the training option given as a dict.
 _FLAG_EPS = 1e-6  # Value used when the option is simply True.
+_CHUNKS = {"qkv": 3, "w12": 2}
 _SCALE_OFFSET = 0.05  # Version 2 of the scale: softplus(scale) + 0.05.
 
 
-def bake(state: Dict[str, torch.Tensor], args: Dict[str, Any], averaged: bool) -> Dict[str, torch.Tensor]:
-    """`state` with every parametrisation applied; float32 arithmetic. `averaged`: the averaged weights are baked."""
+def bake(state: Dict[str, torch.Tensor], args: Dict[str, Any]) -> Dict[str, torch.Tensor]:
+    """`state` with every parametrisation applied, in float32. ExportError when one is incomplete."""
     baked, buffers = {}, {}
     for key, tensor in state.items():
         (buffers if ".parametrizations." in key else baked)[key] = tensor
@@ -29,7 +30,7 @@ def bake(state: Dict[str, torch.Tensor], args: Dict[str, Any], averaged: bool) -
         prefix = f"{module}.parametrizations.{name}.0."
         mine = {k[len(prefix) :]: buffers.pop(k) for k in list(buffers) if k.startswith(prefix)}
         weight = buffers.pop(key)
-        if mine and not averaged:
+        if mine:
             weight = _spectral(module, weight, mine, _eps(args.get("spectral_reparam")))
         baked[f"{module}.{name}"] = weight
     if buffers:
@@ -46,28 +47,30 @@ def _eps(option: Any) -> float:
 def _spectral(module: str, weight: torch.Tensor, buffers: Dict[str, torch.Tensor], eps: float) -> torch.Tensor:
     parts = {}
     for key, tensor in buffers.items():
-        found = re.match(r"^(?:parts\.(\d+)\.)?(_u|_v|scale|_sn_version)$", key)
+        found = re.match(r"^(?:parts\.(\d)\.)?(_u|_v|scale|_sn_version)$", key)
         if not found:
-            raise ExportError(f"checkpoint: unknown parametrisation {module}.parametrizations.weight.0.{key}")
+            raise ExportError(f"checkpoint: unknown keys: {module}.parametrizations.weight.0.{key}")
         parts.setdefault(int(found.group(1) or 0), {})[found.group(2)] = tensor
     count = 1
     if any(k.startswith("parts.") for k in buffers):
-        count = {"qkv": 3, "w12": 2}.get(module.rsplit(".", 1)[-1], max(parts) + 1)
+        count = _CHUNKS.get(module.rsplit(".", 1)[-1], max(parts) + 1)
+    if weight.dim() != 2 or max(parts) >= count:
+        raise ExportError(f"checkpoint: spectral parametrisation of {module} does not fit its weight")
     chunks = list(weight.to(torch.float32).chunk(count))
     for index, part in parts.items():
-        missing = [k for k in ("_u", "_v", "scale") if k not in part]
-        if missing or index >= len(chunks):
-            raise ExportError(f"checkpoint: spectral parametrisation of {module}, part {index}: incomplete")
-        chunks[index] = _normalise(chunks[index], part, eps)
+        chunks[index] = _normalise(module, chunks[index], part, eps)
     return torch.cat(chunks)
 
 
-def _normalise(weight: torch.Tensor, part: Dict[str, torch.Tensor], eps: float) -> torch.Tensor:
+def _normalise(module: str, weight: torch.Tensor, part: Dict[str, torch.Tensor], eps: float) -> torch.Tensor:
     """W s / sigma, sigma = u^T W v + eps, after one power step as the reference takes it when it bakes."""
+    missing = [k for k in ("_u", "_v", "scale") if k not in part]
+    if missing or part["_v"].numel() != weight.shape[1] or part["scale"].numel() != 1:
+        raise ExportError(f"checkpoint: spectral parametrisation of {module} is incomplete or misshapen")
     v = part["_v"].to(torch.float32).flatten()
     u = F.normalize(weight @ v, dim=0, eps=eps)
     v = F.normalize(weight.T @ u, dim=0, eps=eps)
-    scale = part["scale"].to(torch.float32)
+    scale = part["scale"].to(torch.float32).reshape(())
     version = int(part["_sn_version"]) if "_sn_version" in part else 1
     if version >= 2:
         scale = F.softplus(scale) + _SCALE_OFFSET

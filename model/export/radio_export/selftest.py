@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from radio_export import ops
+from radio_export.errors import ExportError
 
 ops.register()
 
@@ -56,12 +57,14 @@ def run_artefact(directory: Path, manifest, images: List[np.ndarray]) -> Dict[st
 
 
 def record(directory: Path, manifest) -> None:
-    """Fills `manifest.self_test` from the modules in `directory`."""
+    """Fills `manifest.self_test` from the modules in `directory`. ExportError when an output is not finite."""
     windowed = manifest.HasField("window_size") and manifest.mixed_sizes
     images = make_images(manifest.resolution_step, windowed, manifest.mixed_sizes)
     for image in images:
         manifest.self_test.images.add(height=image.shape[0], width=image.shape[1], pixels=image.tobytes())
     for name, (summary, features) in run_artefact(directory, manifest, images).items():
+        if not (summary.isfinite().all() and features.isfinite().all()):
+            raise ExportError(f"self-test: {name} gives values that are not finite")
         manifest.self_test.outputs.add(adaptor=name, summary=_to_bytes(summary), features=_to_bytes(features))
 
 

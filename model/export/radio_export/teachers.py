@@ -1,13 +1,16 @@
 """Teachers of a checkpoint: names, heads, and which prefix token each of them reads."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, Dict, List
 
-from radio_export.checkpoint import Checkpoint
+from radio_export.checkpoint import Checkpoint, integer
 from radio_export.errors import ExportError
 
 # Key prefixes of the two heads of a teacher: summary, features.
 HEAD_KINDS = ("_heads", "_feature_projections")
+# Teachers name files and requests: letters, digits and a few marks, no separators of paths.
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$")
 
 
 @dataclass
@@ -25,24 +28,30 @@ class TeacherInfo:
 
 
 def read_teachers(args: Dict[str, Any]) -> List[TeacherInfo]:
-    """The file's teachers in their order, which numbers the heads."""
+    """The file's teachers in their order, which numbers the heads. ExportError on malformed entries."""
+    entries = args.get("teachers") or []
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ExportError("checkpoint: args: teachers must be a list of dicts")
     per_teacher = bool(args.get("cls_token_per_teacher", True))
-    teachers = []
-    for index, t in enumerate(args.get("teachers") or []):
-        slot = t.get("token_slot")
-        teachers.append(
-            TeacherInfo(
-                name=t["name"],
-                type=str(t.get("type") or ""),
-                model=str(t.get("model") or ""),
-                pretrained=str(t.get("pretrained") or ""),
-                token=0 if not per_teacher else index if slot is None else int(slot),
-                use_summary=bool(t.get("use_summary", True)),
-                keys=[str(index), t["name"]],
-                upsample_factor=int(t.get("fd_upsample_factor") or 1),
-            )
-        )
-    return teachers
+    return [_teacher(entry, index, per_teacher) for index, entry in enumerate(entries)]
+
+
+def _teacher(entry: Dict[str, Any], index: int, per_teacher: bool) -> TeacherInfo:
+    name, slot = entry.get("name"), entry.get("token_slot")
+    if not isinstance(name, str) or not _NAME.match(name) or name == "backbone":
+        raise ExportError(f"checkpoint: args: teachers[{index}]: the name {name!r} cannot be used for a file")
+    if slot is not None and (not isinstance(slot, int) or slot < 0):
+        raise ExportError(f"checkpoint: args: teachers[{index}]: token_slot must be a whole number, not {slot!r}")
+    return TeacherInfo(
+        name=name,
+        type=str(entry.get("type") or ""),
+        model=str(entry.get("model") or ""),
+        pretrained=str(entry.get("pretrained") or ""),
+        token=0 if not per_teacher else index if slot is None else slot,
+        use_summary=bool(entry.get("use_summary", True)),
+        keys=[str(index), name],
+        upsample_factor=integer(entry, "fd_upsample_factor", 1),
+    )
 
 
 def summary_indices(args: Dict[str, Any], teachers: List[TeacherInfo], era: str) -> List[int]:

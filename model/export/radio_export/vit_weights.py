@@ -6,7 +6,7 @@ from typing import Any, Dict
 import torch
 from torch import Tensor
 
-from radio_export.checkpoint import Checkpoint
+from radio_export.checkpoint import Checkpoint, integer, model_kwargs
 from radio_export.errors import ExportError
 from radio_export.versions import ARCHITECTURES, Architecture
 from radio_export.vit import BlockConfig, VitBackbone, VitConfig
@@ -41,7 +41,7 @@ def build_vit(checkpoint: Checkpoint, dtype: torch.dtype, align_corners: bool, w
     config.feature_normalizer = bool(checkpoint.part("_feature_normalizer."))
     if not config.final_norm:
         tensors = {k: v for k, v in tensors.items() if not k.startswith("norm.")}
-    _fold(tensors, config, arch, float(bool((args.get("model_kwargs") or {}).get("scaled_ln"))))
+    _fold(tensors, config, arch, bool(model_kwargs(args).get("scaled_ln")))
     tensors["pos_embed"] = tensors["pos_embed"].reshape(config.grid, config.grid, config.block.dim)
     with torch.device("meta"):
         module = VitBackbone(config)
@@ -57,7 +57,7 @@ def conditioner(checkpoint: Checkpoint) -> Dict[str, Tensor]:
     """`mean` and `std`, float32 `[3]`, as the file stores them (half-stored files round them)."""
     found = checkpoint.part("input_conditioner.")
     return {
-        ours: require(found, theirs, "input_conditioner.").to(torch.float32).reshape(-1)
+        ours: require(found, theirs, "input_conditioner.", 3).to(torch.float32).flatten()
         for ours, theirs in (("mean", "norm_mean"), ("std", "norm_std"))
     }
 
@@ -72,45 +72,54 @@ def _backbone_tensors(checkpoint: Checkpoint, inner: str) -> Dict[str, Tensor]:
 
 
 def _config(tensors: Dict[str, Tensor], args: Dict[str, Any], arch: Architecture, inner: str) -> VitConfig:
-    where = f"base_model.{inner}"
-    kwargs = args.get("model_kwargs") or {}
-    names = {ours: theirs for theirs, ours in _RENAMED.items()}
-    for ours in ("embedder.weight", "pos_embed", "prefix"):
-        if ours not in tensors:
-            raise ExportError(f"checkpoint: missing keys: {where}{names[ours]}")
-    dim, patch_values = tensors["embedder.weight"].shape
-    patch_size, grid = math.isqrt(patch_values // 3), math.isqrt(tensors["pos_embed"].shape[1])
-    if 3 * patch_size**2 != patch_values or grid**2 != tensors["pos_embed"].shape[1]:
+    embedder, table, prefix = (_generator(tensors, name, inner) for name in ("embedder.weight", "pos_embed", "prefix"))
+    dim = embedder.shape[0]
+    patch_size, grid = math.isqrt(embedder.shape[1] // 3), math.isqrt(table.shape[1])
+    if 3 * patch_size**2 != embedder.shape[1] or table.shape != (1, grid**2, dim):
         raise ExportError("checkpoint: the patch embedding or the position table is not square")
-    _check_grid(args.get("cpe_max_size"), arch, patch_size, grid)
+    _check_grid(args, arch, patch_size, grid)
     depth = count_blocks(tensors, "blocks.")
-    if not inner and depth != kwargs.get("depth", arch.depth):
-        raise ExportError(f"checkpoint: it holds {depth} blocks, not {kwargs.get('depth', arch.depth)}")
-    heads = int(kwargs.get("num_heads", arch.heads))
-    if dim % heads:
-        raise ExportError(f"checkpoint: width {dim} is not a multiple of {heads} heads (args.model_kwargs.num_heads)")
-    swiglu = "blocks.0.mlp.w12.weight" in tensors
-    if swiglu:
-        mlp_dim = require(tensors, "blocks.0.mlp.w3.weight", where).shape[1]
-    else:
-        mlp_dim = require(tensors, "blocks.0.mlp.fc1.weight", where).shape[0]
-    block = BlockConfig(dim, heads, mlp_dim, mlp_norm=arch.mlp_norm, swiglu=swiglu)
+    expected = integer(model_kwargs(args), "depth", arch.depth)
+    if not inner and depth != expected:
+        raise ExportError(f"checkpoint: it holds {depth} blocks, not {expected}")
     final_norm = bool(inner) or (bool(args.get("model_norm")) and args.get("gp") != "avg")
     return VitConfig(
-        block,
+        _block_config(tensors, args, arch, dim, f"base_model.{inner}"),
         depth,
         patch_size,
         grid,
-        tensors["prefix"].shape[0],
+        prefix.shape[0],
         embedder_bias="embedder.bias" in tensors,
         final_norm=final_norm,
     )
 
 
-def _check_grid(cpe_max_size: Any, arch: Architecture, patch_size: int, grid: int) -> None:
+def _generator(tensors: Dict[str, Tensor], name: str, inner: str) -> Tensor:
+    """A tensor of the patch generator; its key in the file goes into the error."""
+    theirs = {ours: key for key, ours in _RENAMED.items()}[name]
+    found = {theirs: tensors[name]} if name in tensors else {}
+    return require(found, theirs, f"base_model.{inner}", 3 if name == "pos_embed" else 2)
+
+
+def _block_config(
+    tensors: Dict[str, Tensor], args: Dict[str, Any], arch: Architecture, dim: int, where: str
+) -> BlockConfig:
+    heads = integer(model_kwargs(args), "num_heads", arch.heads)
+    if dim % heads:
+        raise ExportError(f"checkpoint: width {dim} is not a multiple of {heads} heads (args.model_kwargs.num_heads)")
+    swiglu = "blocks.0.mlp.w12.weight" in tensors
+    if swiglu:
+        mlp_dim = require(tensors, "blocks.0.mlp.w3.weight", where, 2).shape[1]
+    else:
+        mlp_dim = require(tensors, "blocks.0.mlp.fc1.weight", where, 2).shape[0]
+    return BlockConfig(dim, heads, mlp_dim, mlp_norm=arch.mlp_norm, swiglu=swiglu)
+
+
+def _check_grid(args: Dict[str, Any], arch: Architecture, patch_size: int, grid: int) -> None:
     """The table must have the side that `args.cpe_max_size` (pixels) asks for, rounded up to whole patches."""
-    if not cpe_max_size:
+    if not args.get("cpe_max_size"):
         return
+    cpe_max_size = integer(args, "cpe_max_size", 0)
     if cpe_max_size == arch.image_size:
         raise ExportError(f"checkpoint: args.cpe_max_size {cpe_max_size} switches resized positions off: unsupported")
     expected = math.ceil(round(cpe_max_size / patch_size) * patch_size / patch_size)
@@ -118,7 +127,7 @@ def _check_grid(cpe_max_size: Any, arch: Architecture, patch_size: int, grid: in
         raise ExportError(f"checkpoint: the position table has side {grid}, args.cpe_max_size asks for {expected}")
 
 
-def _fold(tensors: Dict[str, Tensor], config: VitConfig, arch: Architecture, scaled_ln: float) -> None:
+def _fold(tensors: Dict[str, Tensor], config: VitConfig, arch: Architecture, scaled_ln: bool) -> None:
     """Layer scale into the projections, `scaled_ln`'s 1 / sqrt(i + 1) into norm1 and norm2; drops the scale keys."""
     last = "mlp.w3" if config.block.swiglu else "mlp.fc2"
     layer_scale = arch.layer_scale or any(".ls1." in k for k in tensors)

@@ -9,15 +9,21 @@ from radio_export.errors import ExportError, listing
 
 
 def count_blocks(names: Iterable[str], prefix: str) -> int:
-    """1 + the highest N of `<prefix>N.`, 0 when there is none."""
-    numbers = [int(n[len(prefix) :].split(".")[0]) for n in names if n.startswith(prefix)]
-    return max(numbers) + 1 if numbers else 0
+    """1 + the highest N of `<prefix>N.`, 0 when there is none. ExportError when there are fewer keys than that."""
+    numbers = [n[len(prefix) :].split(".")[0] for n in names if n.startswith(prefix)]
+    count = max((int(n) for n in numbers if n.isdecimal()), default=-1) + 1
+    if count > len(numbers):
+        raise ExportError(f"checkpoint: missing keys: {prefix}N for most N below {count}")
+    return count
 
 
-def require(tensors: Dict[str, Tensor], name: str, what: str) -> Tensor:
-    """`tensors[name]`, or the error that names the missing key."""
+def require(tensors: Dict[str, Tensor], name: str, what: str, dims: int) -> Tensor:
+    """`tensors[name]` with `dims` dimensions; ExportError naming a key (`what` + name) that is missing or misshapen."""
     if name not in tensors:
         raise ExportError(f"checkpoint: missing keys: {what}{name}")
+    shape = tensors[name].shape
+    if len(shape) != dims or 0 in shape:
+        raise ExportError(f"checkpoint: wrong shapes: {what}{name} is {list(shape)}, not {dims} non-empty dimensions")
     return tensors[name]
 
 
@@ -48,6 +54,9 @@ def load_strict(module: nn.Module, tensors: Dict[str, Tensor], name_in_file: Cal
 
 def fold_layer_scale(tensors: Dict[str, Tensor], linear: str, scale: Tensor) -> None:
     """Multiplies the outputs of `<linear>.{weight,bias}` by `scale` `[out]`, in float32."""
+    weight = tensors.get(linear + ".weight")
+    if weight is None or weight.shape[:1] != scale.shape:
+        return  # Strict loading names the missing or misshapen tensor.
     scale = scale.to(torch.float32)
     for suffix, factor in ((".weight", scale[:, None]), (".bias", scale)):
         if linear + suffix in tensors:
