@@ -31,8 +31,8 @@ CallRecord::CallRecord(Method method, const ServiceParts& parts, const ServiceOp
       parts_(parts),
       slow_call_(options.slow_call),
       context_(context),
-      start_(parts.clock->Now()) {
-  parts_.calls->Begin();
+      start_(parts.clock->Now()),
+      period_(parts.calls->Begin()) {
   parts_.metrics->RequestStarted(method_);
 }
 
@@ -66,7 +66,7 @@ void CallRecord::End(const absl::Status& status) {
     parts_.metrics->RequestFinished(method_, model_, status.code(), duration);
   }
   WriteLogLine(status, duration);
-  parts_.calls->End();
+  parts_.calls->End(period_);
 }
 
 void CallRecord::WriteLogLine(const absl::Status& status, absl::Duration duration) {

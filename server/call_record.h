@@ -44,6 +44,7 @@ class CallRecord {
   const absl::Duration slow_call_;
   const grpc::CallbackServerContext* const context_;
   const absl::Time start_;
+  const CallTracker::Period period_;
 
   Mutex mutex_;
   std::string model_ ABSL_GUARDED_BY(mutex_);

@@ -1,28 +1,41 @@
-// How many calls are open.
+// Which calls are open.
 #ifndef RADIO_SERVER_CALL_TRACKER_H_
 #define RADIO_SERVER_CALL_TRACKER_H_
+
+#include <array>
 
 #include "absl/time/time.h"
 #include "model/base/mutex.h"
 
 namespace radio::server {
 
-// Thread-safe.
+// Counts the calls that began before the server started to drain apart from later ones, which are
+// refused and need not be waited for. Thread-safe.
 class CallTracker {
  public:
-  void Begin() {
+  // What to give to End.
+  enum Period { kServing, kDraining };
+
+  Period Begin() {
     MutexLock lock(&mutex_);
-    ++open_;
+    ++open_[period_];
+    return period_;
   }
-  void End() {
+  void End(Period period) {
     MutexLock lock(&mutex_);
-    if (--open_ == 0) idle_.SignalAll();
+    if (--open_[period] == 0) idle_.SignalAll();
   }
-  // Blocks until no call is open; false when `timeout` passed first.
-  bool WaitIdle(absl::Duration timeout) {
+
+  // Calls that begin from now on count as late.
+  void BeginDrain() {
     MutexLock lock(&mutex_);
-    while (open_ > 0) {
-      if (!idle_.WaitFor(&mutex_, timeout)) return open_ == 0;
+    period_ = kDraining;
+  }
+  // Blocks until all calls from before BeginDrain have ended; false when `timeout` passed first.
+  bool WaitDrained(absl::Duration timeout) {
+    MutexLock lock(&mutex_);
+    while (open_[kServing] > 0) {
+      if (!idle_.WaitFor(&mutex_, timeout)) return open_[kServing] == 0;
     }
     return true;
   }
@@ -30,7 +43,8 @@ class CallTracker {
  private:
   Mutex mutex_;
   CondVar idle_;
-  int open_ ABSL_GUARDED_BY(mutex_) = 0;
+  Period period_ ABSL_GUARDED_BY(mutex_) = kServing;
+  std::array<int, 2> open_ ABSL_GUARDED_BY(mutex_) = {0, 0};
 };
 
 }  // namespace radio::server

@@ -33,8 +33,8 @@ namespace radio::server {
 namespace {
 
 constexpr size_t kMaxTokenFileBytes = 1 << 20;
-// Open health watches never end by themselves; all other calls have ended by then.
-constexpr std::chrono::milliseconds kCloseGrace{500};
+// For the kernel to send the last answers. Calls that arrive meanwhile are still told UNAVAILABLE.
+constexpr std::chrono::milliseconds kLinger{100};
 
 Logger::Options LoggerOptions(const config::Log& log) {
   Logger::Options options;
@@ -96,6 +96,11 @@ class Server::State {
         metrics_(ModelNames(config)) {}
   ~State() {
     Shutdown();
+    if (grpc_ != nullptr) {
+      // Open health watches never end by themselves.
+      grpc_->Shutdown(std::chrono::system_clock::now());
+      grpc_->Wait();
+    }
     // Scrapes read the core.
     endpoint_.reset();
   }
@@ -214,11 +219,11 @@ bool Server::State::Shutdown() {
   if (health_ != nullptr) health_->SetReady(false);
   std::this_thread::sleep_for(std::chrono::milliseconds(config_.drain_delay_ms()));
 
+  calls_.BeginDrain();
   core_->admission().Drain();
   service_->DrainStreams();
-  const bool idle = calls_.WaitIdle(absl::Milliseconds(config_.drain_timeout_ms()));
-  grpc_->Shutdown(std::chrono::system_clock::now() + kCloseGrace);
-  grpc_->Wait();
+  const bool idle = calls_.WaitDrained(absl::Milliseconds(config_.drain_timeout_ms()));
+  std::this_thread::sleep_for(kLinger);
   logger_.Log(idle ? LogLevel::kInfo : LogLevel::kWarning, "stopped",
               {{"all_calls_ended", idle},
                {"duration_s", absl::ToDoubleSeconds(Clock::Real()->Now() - start)}});

@@ -19,7 +19,7 @@ class Server {
   // UNAVAILABLE when an address cannot be bound. Blocks for as long as loading takes.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const config::ServerConfig& config,
                                                        const EngineFactory& make_engine);
-  // Shuts down when nobody did.
+  // Shuts down when nobody did, then cuts off what is left.
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -29,9 +29,13 @@ class Server {
   // Empty without a metrics endpoint.
   const std::string& metrics_address() const;
 
-  // Health says NOT_SERVING; after drain_delay_ms new work is refused; calls in work end, or are
-  // cut off after drain_timeout_ms; connections close. Blocks until then. True when every call
-  // ended by itself. Later calls return at once.
+  // Health says NOT_SERVING; after drain_delay_ms new work is refused with UNAVAILABLE; calls in
+  // work end, or drain_timeout_ms passes. Blocks until then. True when every call ended by itself.
+  // Later calls return at once.
+  //
+  // Connections stay open, and refusals go on, until the process ends or the server is destroyed:
+  // gRPC answers calls that meet its own shutdown with CANCELLED, which nobody retries, while a
+  // closed connection is UNAVAILABLE.
   bool Shutdown();
 
  private:

@@ -56,9 +56,8 @@ int Serve(const radio::config::ServerConfig& config) {
   signals.ExitOnNext(absl::Milliseconds(config.drain_delay_ms() + config.drain_timeout_ms()) +
                      absl::Seconds(10));
   (*server)->Shutdown();
-  server->reset();
+  // Not by destroying the server: see Server::Shutdown.
   std::fflush(nullptr);
-  // Libraries that are torn down in an order of their own have nothing more to say.
   _exit(0);
 }
 
