@@ -48,7 +48,10 @@ class EradioReference:
     def tokens(self, t, name, bias):
         """Attention and MLP on the tokens `[w^2, C]` of one window."""
         s, heads = self.s, bias.shape[0]
-        layer_norm = lambda x, n: F.layer_norm(x, x.shape[-1:], s[f"{name}.{n}.weight"], s[f"{name}.{n}.bias"], 1e-5)
+
+        def layer_norm(x, n):
+            return F.layer_norm(x, x.shape[-1:], s[f"{name}.{n}.weight"], s[f"{name}.{n}.bias"], 1e-5)
+
         q, k, v = (
             (layer_norm(t, "norm1") @ s[name + ".attn.qkv.weight"].T).view(len(t), 3, heads, -1).permute(1, 2, 0, 3)
         )

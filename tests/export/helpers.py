@@ -1,7 +1,6 @@
 """Runs an exported artefact and measures distances."""
 
 import torch
-
 from radio_export.manifest import read_manifest
 from radio_export.selftest import make_image, run_artefact
 

@@ -3,7 +3,6 @@
 import pytest
 import torch
 import torch.nn.functional as F
-
 from helpers import distance, images, outputs, tensor
 from radio_export.manifest import read_manifest
 from reference import Reference
@@ -59,7 +58,7 @@ def test_mlp_v1_head(inner, run, tmp_path):
             x = F.relu(reference.norm(reference.linear(x, f"{name}.inner.{3 * i}"), f"{name}.inner.{3 * i + 1}", 1e-5))
         return reference.linear(x, name + ".fc2")
 
-    for picture, (summary, got) in zip(pictures, outputs(directory, pictures)["siglip"]):
+    for picture, (summary, got) in zip(pictures, outputs(directory, pictures)["siglip"], strict=True):
         prefix, tokens = reference(tensor(picture))
         assert distance(summary, head(prefix[1], "_heads.1")) < LIMIT
         assert distance(got, head(tokens, "_feature_projections.1")) < LIMIT
@@ -76,7 +75,7 @@ def test_attention_head_sees_one_image_at_a_time(run, tmp_path):
     directory = export(run, checkpoint, tmp_path, "--adaptors", "dino_v2")
     reference, pictures = Reference(checkpoint), images()
     name = "_feature_projections.2"
-    for picture, got in zip(pictures, features(directory, "dino_v2", pictures)):
+    for picture, got in zip(pictures, features(directory, "dino_v2", pictures), strict=True):
         _, x = reference(tensor(picture))
         for i in range(2):
             x = reference.block(x, f"{name}.blocks.{i}", heads=16)
@@ -98,7 +97,7 @@ def test_upsampling_head_refines_the_grid(factor, run, tmp_path):
     directory = export(run, checkpoint, tmp_path, "--adaptors", "sam")
     assert (adaptor(directory, "sam").feature_dim, adaptor(directory, "sam").upsample_factor) == (5, factor)
     reference, pictures = Reference(checkpoint), images()
-    for picture, got in zip(pictures, features(directory, "sam", pictures)):
+    for picture, got in zip(pictures, features(directory, "sam", pictures), strict=True):
         _, tokens = reference(tensor(picture))
         h, w = picture.shape[0] // 16, picture.shape[1] // 16
         cells = reference.head_v2(tokens, "_feature_projections.3").view(h, w, factor, factor, 5)
@@ -162,7 +161,7 @@ def test_heads_may_be_keyed_by_the_teachers_name(run, tmp_path):
     for checkpoint in (by_index, by_name):
         got.append(outputs(export(run, checkpoint, tmp_path), pictures))
     for name in got[0]:
-        for a, b in zip(got[0][name], got[1][name]):
+        for a, b in zip(got[0][name], got[1][name], strict=True):
             assert torch.equal(a[0], b[0]) and torch.equal(a[1], b[1])
 
 
@@ -189,7 +188,7 @@ def test_index_one_does_not_catch_index_ten(run, tmp_path):
 )
 def test_summary_indices(flags, names, era, expected, run, tmp_path):
     checkpoint = vit_checkpoint()
-    for teacher, flag, name in zip(checkpoint["args"].teachers, flags, names):
+    for teacher, flag, name in zip(checkpoint["args"].teachers, flags, names, strict=True):
         teacher.update(use_summary=flag, name=name)
     directory = export(run, checkpoint, tmp_path, "--era", era, "--adaptors", "b")
     manifest = read_manifest(directory)

@@ -4,7 +4,6 @@ import hashlib
 from pathlib import Path
 
 import pytest
-
 from conftest import REPOSITORY
 from radio_export.describe import markdown, plain_table
 from radio_export.download import download

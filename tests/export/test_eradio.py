@@ -4,7 +4,6 @@ import argparse
 
 import pytest
 import torch
-
 from eradio_reference import EradioReference
 from helpers import distance, images, outputs, tensor
 from radio_export.demo import demo_checkpoint
@@ -40,8 +39,8 @@ def worst(directory, checkpoint, windows):
     reference = EradioReference(checkpoint)
     pictures = images(SIZES)
     got = outputs(directory, pictures, together=False)["backbone"]
-    wanted = [reference(tensor(p), w) for p, w in zip(pictures, windows)]
-    return max(distance(a, b) for pair, want in zip(got, wanted) for a, b in zip(pair, want))
+    wanted = [reference(tensor(p), w) for p, w in zip(pictures, windows, strict=True)]
+    return max(distance(a, b) for pair, want in zip(got, wanted, strict=True) for a, b in zip(pair, want, strict=False))
 
 
 def test_window_follows_the_image_by_default(export, checkpoint):
@@ -65,7 +64,7 @@ def test_images_of_one_shape_give_the_same_answer_in_a_batch(export):
     pictures = images([(96, 64), (96, 64)])
     together, alone = outputs(directory, pictures), outputs(directory, pictures, together=False)
     for name in together:
-        for got, want in zip(together[name], alone[name]):
+        for got, want in zip(together[name], alone[name], strict=True):
             assert distance(got[0], want[0]) < 1e-5 and distance(got[1], want[1]) < 1e-5
 
 
@@ -83,7 +82,7 @@ def test_bfloat16_stays_near_float32(export):
     exact, rough = ({}, {})
     for store, precision in ((exact, "float32"), (rough, "bfloat16")):
         store.update(outputs(export("--precision", precision), images(SIZES), together=False))
-    for a, b in zip(exact["backbone"], rough["backbone"]):
+    for a, b in zip(exact["backbone"], rough["backbone"], strict=True):
         assert torch.cosine_similarity(a[1], b[1]).min() > 0.99
 
 

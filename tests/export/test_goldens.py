@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from helpers import outputs
 
 FOLDER = Path(os.environ.get("RADIO_GOLDENS", ""))
@@ -82,7 +81,7 @@ def test_recorded_outputs(case, golden_run, goldens, run, tmp_path):
     got = outputs(tmp_path / "o", pictures, together="eradio_window" not in golden_run)
     worst = (0.0, 1.0)
     for name, pairs in got.items():
-        for (i, j, _, _), (summary, features) in zip(items, pairs):
+        for (i, j, _, _), (summary, features) in zip(items, pairs, strict=True):
             prefix, rows = f"{i}.{name}.", f"{i}.{name}.rows" in want
             features = features[want[prefix + "rows"]] if rows else features
             key = prefix + ("features_at_rows" if rows else "features")

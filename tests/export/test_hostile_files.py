@@ -5,7 +5,6 @@ import random
 
 import pytest
 import torch
-
 from radio_export.checkpoint import Checkpoint, check_tensors
 from radio_export.demo import demo_checkpoint
 from radio_export.errors import ExportError

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-
 from helpers import distance, images, outputs
 from radio_export.manifest import read_manifest
 from synthetic import save, vit_checkpoint
@@ -20,7 +19,7 @@ def export(run, checkpoint, path, *options, version="radio_v2.5-b"):
 
 def assert_equal(got, want, limit=LIMIT):
     for name in want:
-        for a, b in zip(got[name], want[name]):
+        for a, b in zip(got[name], want[name], strict=True):
             assert distance(a[0], b[0]) <= limit and distance(a[1], b[1]) <= limit
 
 
@@ -111,7 +110,10 @@ def test_identity_parametrisation_changes_names_only(run, tmp_path):
 def test_training_wrappers_are_taken_off(wrap, run, tmp_path):
     checkpoint = vit_checkpoint()
     want = export(run, checkpoint, tmp_path / "plain")
-    inside = lambda k: k.replace("base_model.", "base_model._orig_mod.")
+
+    def inside(k):
+        return k.replace("base_model.", "base_model._orig_mod.")
+
     checkpoint["state_dict"] = {
         inside(k) if wrap == "inside" else wrap.format(k): v for k, v in checkpoint["state_dict"].items()
     }

@@ -6,7 +6,6 @@ import zipfile
 
 import pytest
 import torch
-
 from synthetic import save, vit_checkpoint
 
 

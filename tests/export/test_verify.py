@@ -3,7 +3,6 @@
 import shutil
 
 import pytest
-
 from radio_export.manifest import ModelManifest, read_manifest, write_manifest
 
 

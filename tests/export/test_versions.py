@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from radio_export.backbone import build_backbone
 from radio_export.checkpoint import Checkpoint
 from radio_export.demo import demo_layout

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-
 from helpers import distance, images, outputs, tensor
 from radio_export.manifest import read_manifest
 from reference import Reference
@@ -41,7 +40,7 @@ def compare(directory, checkpoint, pictures, limit=LIMIT, **options):
                     reference.head_v2(features, f"_feature_projections.{k}"),
                 )
         for name, pair in wanted.items():
-            worst = max(worst, *(distance(a, b) for a, b in zip(got[name][i], pair)))
+            worst = max(worst, *(distance(a, b) for a, b in zip(got[name][i], pair, strict=True)))
     return worst
 
 
@@ -89,7 +88,7 @@ def test_image_gives_the_same_answer_alone_and_in_any_batch(run, tmp_path):
         packed = outputs(tmp_path / "o", [pictures[i] for i in order])
         for name in alone:
             for place, i in enumerate(order):
-                for got, want in zip(packed[name][place], alone[name][i]):
+                for got, want in zip(packed[name][place], alone[name][i], strict=True):
                     assert not want.numel() or distance(got, want) < 1e-5
 
 

@@ -6,7 +6,7 @@ from torch import nn
 
 from radio_export.checkpoint import Checkpoint
 from radio_export.errors import ExportError
-from radio_export.heads import FeatureAdaptor, FullAdaptor, MlpFeatures, SummaryAdaptor, AttentionFeatures, build_head
+from radio_export.heads import AttentionFeatures, FeatureAdaptor, FullAdaptor, MlpFeatures, SummaryAdaptor, build_head
 from radio_export.teachers import TeacherInfo, head_part
 
 

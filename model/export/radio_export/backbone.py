@@ -1,7 +1,6 @@
 """Chooses and builds the backbone module of a version, with the facts the manifest records about it."""
 
 from dataclasses import dataclass
-from typing import List
 
 import torch
 from torch import nn
@@ -30,7 +29,7 @@ class BuiltBackbone:
     window: int
     mixed_sizes: bool
     default_layout: str
-    space: List[str]
+    space: list[str]
 
 
 def choose_precision(checkpoint: Checkpoint, options: ExportOptions) -> str:

@@ -7,7 +7,7 @@ import re
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any
 
 import torch
 
@@ -26,11 +26,11 @@ class Checkpoint:
     `_feature_normalizer.*`, with parametrisations already baked into plain weights.
     """
 
-    state: Dict[str, torch.Tensor]
-    args: Dict[str, Any] = field(default_factory=dict)
+    state: dict[str, torch.Tensor]
+    args: dict[str, Any] = field(default_factory=dict)
     sha256: str = ""
 
-    def part(self, *prefixes: str) -> Dict[str, torch.Tensor]:
+    def part(self, *prefixes: str) -> dict[str, torch.Tensor]:
         """Tensors under the first of `prefixes` that occurs, the prefix removed; empty when none does."""
         for prefix in prefixes:
             found = {k[len(prefix) :]: v for k, v in self.state.items() if k.startswith(prefix)}
@@ -57,11 +57,16 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def text_sha256(text: str) -> str:
+    """Lower-case hex SHA-256 of a text in UTF-8."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def read_checkpoint(path: Path) -> Checkpoint:
     """A `.pth.tar` file. ExportError when it is absent, truncated, unsafe or not a RADIO checkpoint."""
     if not path.is_file():
         raise ExportError(f"checkpoint: {path} is not a file")
-    content = _load_restricted(path)
+    content = load_restricted(path)
     state = _select_state(content, path)
     args = content.get("args")
     args = vars(args) if isinstance(args, argparse.Namespace) else args
@@ -70,7 +75,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(bake(clean_names(state), args), dict(args), file_sha256(path))
 
 
-def integer(values: Dict[str, Any], name: str, default: int) -> int:
+def integer(values: dict[str, Any], name: str, default: int) -> int:
     """`values[name]`, a whole number from 1 on; `default` when absent. ExportError for anything else."""
     value = values.get(name)
     if value is None:
@@ -80,7 +85,7 @@ def integer(values: Dict[str, Any], name: str, default: int) -> int:
     return value
 
 
-def model_kwargs(args: Dict[str, Any]) -> Dict[str, Any]:
+def model_kwargs(args: dict[str, Any]) -> dict[str, Any]:
     """`args.model_kwargs`, empty when absent."""
     value = args.get("model_kwargs") or {}
     if not isinstance(value, dict):
@@ -88,7 +93,8 @@ def model_kwargs(args: Dict[str, Any]) -> Dict[str, Any]:
     return value
 
 
-def _load_restricted(path: Path) -> Dict[str, Any]:
+def load_restricted(path: Path) -> dict[str, Any]:
+    """The dict in a `torch.save` file. Only tensors, plain values and `argparse.Namespace` are ever built."""
     try:
         with torch.serialization.safe_globals([argparse.Namespace]):
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
@@ -104,7 +110,7 @@ def _load_restricted(path: Path) -> Dict[str, Any]:
     return content
 
 
-def _select_state(content: Dict[str, Any], path: Path) -> Dict[str, torch.Tensor]:
+def _select_state(content: dict[str, Any], path: Path) -> dict[str, torch.Tensor]:
     """The averaged weights where there are some, else the plain ones."""
     for name in ("state_dict_ema", "state_dict"):
         state = content.get(name)
@@ -114,7 +120,7 @@ def _select_state(content: Dict[str, Any], path: Path) -> Dict[str, torch.Tensor
     raise ExportError(f"checkpoint: {path} is not a RADIO checkpoint: it has no state_dict")
 
 
-def check_tensors(state: Dict[Any, Any]) -> None:
+def check_tensors(state: dict[Any, Any]) -> None:
     """ExportError for entries that are no plain tensors, or whose shape is larger than the data behind it."""
     odd = [str(k) for k, v in state.items() if not isinstance(k, str) or not isinstance(v, torch.Tensor)]
     odd = odd or [k for k, v in state.items() if v.layout != torch.strided or v.is_quantized]
@@ -123,7 +129,7 @@ def check_tensors(state: Dict[Any, Any]) -> None:
         raise ExportError(f"checkpoint: entries that are no plain tensors: {listing(odd)}")
 
 
-def clean_names(state: Dict[str, torch.Tensor]) -> Dict[str, torch.Tensor]:
+def clean_names(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Keys without training wrappers, at the key's start and behind `base_model.`. ExportError when two collide."""
     cleaned = {}
     for key, tensor in state.items():

@@ -4,7 +4,6 @@ import argparse
 import sys
 import warnings
 from pathlib import Path
-from typing import List, Optional
 
 from radio_export import __version__
 from radio_export.errors import ExportError
@@ -31,7 +30,7 @@ def _eradio_window(text: str) -> str:
     return text if text == "optimal" else str(_positive(text))
 
 
-def _names(text: str) -> List[str]:
+def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
@@ -121,6 +120,7 @@ def _report(manifest, output: Path) -> None:
 def _export(args: argparse.Namespace) -> None:
     from radio_export.checkpoint import read_checkpoint
     from radio_export.export import export_model
+    from radio_export.huggingface import read_folder
 
     version = find_version(args.version)
     options = ExportOptions(
@@ -133,7 +133,8 @@ def _export(args: argparse.Namespace) -> None:
         eradio_window=args.eradio_window,
     )
     _progress(f"reading {args.checkpoint}")
-    checkpoint = read_checkpoint(args.checkpoint)
+    folder = args.checkpoint.is_dir()
+    checkpoint = read_folder(args.checkpoint, version) if folder else read_checkpoint(args.checkpoint)
     _report(export_model(checkpoint, version, args.output, options, _progress), args.output)
 
 
@@ -166,7 +167,7 @@ def _verify(args: argparse.Namespace) -> None:
     _progress(f"{args.directory} is whole; largest self-test difference {distance:.2g} of the rms")
 
 
-def main(argv: Optional[List[str]] = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Runs one command and returns the exit code."""
     warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
     args = build_parser().parse_args(argv)

@@ -6,7 +6,7 @@ exporter. `tiny` keeps the teachers and their widths but has a small trunk and a
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 import torch
 
@@ -14,7 +14,7 @@ from radio_export.checkpoint import Checkpoint
 from radio_export.eradio_layout import FULL_ERADIO, TINY_ERADIO, eradio_layout
 from radio_export.versions import Architecture, Teacher, Version, registers
 
-Layout = Dict[str, Tuple[int, ...]]
+Layout = dict[str, tuple[int, ...]]
 
 # OpenAI CLIP's normalisation of RGB in [0, 1], as in every published file.
 MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -48,7 +48,7 @@ def demo_checkpoint(version: Version, size: str, seed: int) -> Checkpoint:
     return Checkpoint(state, args)
 
 
-def demo_layout(version: Version, size: str) -> Tuple[Layout, Dict[str, Any]]:
+def demo_layout(version: Version, size: str) -> tuple[Layout, dict[str, Any]]:
     """(key -> shape, args) of a file of this version."""
     dims = size_of(version, size)
     if version.architecture == "eradio":
@@ -66,7 +66,7 @@ def demo_layout(version: Version, size: str) -> Tuple[Layout, Dict[str, Any]]:
     return layout, _args(version, dims, kwargs)
 
 
-def _args(version: Version, dims: Size, kwargs: Dict[str, Any]) -> Dict[str, Any]:
+def _args(version: Version, dims: Size, kwargs: dict[str, Any]) -> dict[str, Any]:
     return {
         "model": version.architecture,
         "model_kwargs": kwargs,
@@ -81,7 +81,7 @@ def _args(version: Version, dims: Size, kwargs: Dict[str, Any]) -> Dict[str, Any
     }
 
 
-def _teacher_args(teacher: Teacher) -> Dict[str, Any]:
+def _teacher_args(teacher: Teacher) -> dict[str, Any]:
     return {
         "name": teacher.name,
         "type": teacher.type,
@@ -162,7 +162,7 @@ def _linear(name: str, in_dim: int, out_dim: int) -> Layout:
     return {f"{name}.weight": (out_dim, in_dim), f"{name}.bias": (out_dim,)}
 
 
-def _random(key: str, shape: Tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+def _random(key: str, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
     """Matrices keep the scale of their input, affine weights are near 1, everything else is small."""
     if key.endswith(("num_batches_tracked", "relative_position_index")):
         return torch.zeros(shape, dtype=torch.int64)

@@ -1,7 +1,5 @@
 """The version table for readers: `radio-export versions`, and docs/models.md."""
 
-from typing import List
-
 from radio_export.versions import NON_COMMERCIAL, VERSIONS, Version
 
 _INTRODUCTION = """\
@@ -36,7 +34,7 @@ Weights are not part of this project. Check the licence of a checkpoint before y
 """
 
 
-def facts(version: Version) -> List[str]:
+def facts(version: Version) -> list[str]:
     """One row: name, architecture, parameters, patch and step, preferred, maximum, windows, precision, adaptors."""
     eradio = version.architecture == "eradio"
     step = 32 if eradio else version.dims.patch_size
@@ -84,7 +82,7 @@ def plain_table() -> str:
     """Aligned columns for a terminal, then the licences."""
     rows = [HEADER + ["Licence"], *(facts(v) + [licence_name(v)] for v in VERSIONS.values())]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     licences = {licence_name(v): v.license for v in VERSIONS.values()}
     return "\n".join([*lines, "", *(f"{name}: {text}" for name, text in licences.items())])
 

@@ -2,8 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable, Optional, Tuple
 
 from radio_export.checkpoint import file_sha256
 from radio_export.errors import ExportError
@@ -13,7 +13,7 @@ from radio_export.versions import Version
 class Hub:
     """The two calls this program needs from `huggingface_hub`; tests bring their own."""
 
-    def describe(self, repository: str, file: str) -> Tuple[int, Optional[str]]:
+    def describe(self, repository: str, file: str) -> tuple[int, str | None]:
         """(size in bytes, SHA-256 or None) as the repository records them."""
         from huggingface_hub import HfApi
 
@@ -29,7 +29,7 @@ class Hub:
         return Path(hf_hub_download(repository, file, local_dir=folder))
 
 
-def download(version: Version, output: Path, progress: Callable[[str], None], hub: Optional[Hub] = None) -> None:
+def download(version: Version, output: Path, progress: Callable[[str], None], hub: Hub | None = None) -> None:
     """Writes `output`. A broken transfer leaves a part beside it, from which the next call goes on.
 
     ExportError when the file cannot be had or is not the recorded one (then nothing is kept).
@@ -57,7 +57,7 @@ def download(version: Version, output: Path, progress: Callable[[str], None], hu
     progress(f"{output}: {size} bytes, SHA-256 {sha256 or 'not recorded'}")
 
 
-def _problem(path: Path, size: int, sha256: Optional[str]) -> str:
+def _problem(path: Path, size: int, sha256: str | None) -> str:
     if path.stat().st_size != size:
         return f"{path.stat().st_size} bytes arrived, the repository records {size}"
     if sha256 and file_sha256(path) != sha256:

@@ -5,7 +5,6 @@ them. Names follow the checkpoint, so that its keys load as they are. Facts are 
 """
 
 from dataclasses import dataclass
-from typing import List, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -40,9 +39,9 @@ class EradioConfig:
     `pretrained_window`: the window by which relative coordinates are normalised, whatever window is used."""
 
     stem: int
-    dims: List[int]
-    convs: List[int]
-    blocks: List[List[List[AttentionConfig]]]
+    dims: list[int]
+    convs: list[int]
+    blocks: list[list[list[AttentionConfig]]]
     out_dim: int
     window: int = 0
     pretrained_window: int = MAX_WINDOW
@@ -213,7 +212,7 @@ class AttentionBlock(nn.Module):
 class Block(nn.Module):
     """Attention blocks in sequence."""
 
-    def __init__(self, configs: List[AttentionConfig], pretrained_window: int):
+    def __init__(self, configs: list[AttentionConfig], pretrained_window: int):
         super().__init__()
         self.attention_blocks = nn.ModuleList(AttentionBlock(config, pretrained_window) for config in configs)
 
@@ -238,13 +237,13 @@ class ConvLevel(nn.Module):
 class AttentionLevel(nn.Module):
     """Attention on a map stretched to whole windows (nearest), then shrunk back; and the step to the next level."""
 
-    def __init__(self, dim: int, blocks: List[List[AttentionConfig]], pretrained_window: int, last: bool):
+    def __init__(self, dim: int, blocks: list[list[AttentionConfig]], pretrained_window: int, last: bool):
         super().__init__()
         self.reach: int = 2 if any(config.strided for block in blocks for config in block) else 1
         self.blocks = nn.ModuleList(Block(configs, pretrained_window) for configs in blocks)
         self.downsample = nn.Identity() if last else Downsample(dim)
 
-    def forward(self, x: Tensor, window: int) -> Tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, window: int) -> tuple[Tensor, Tensor]:
         h, w = x.size(2), x.size(3)
         unit = self.reach * window
         height, width = (h + unit - 1) // unit * unit, (w + unit - 1) // unit * unit
@@ -272,7 +271,7 @@ class NeckProjection(nn.Module):
 class Neck(nn.Module):
     """Sum of the stride-16 level and the doubled stride-32 level, both projected."""
 
-    def __init__(self, dims: List[int], out_dim: int):
+    def __init__(self, dims: list[int], out_dim: int):
         super().__init__()
         self.neck_features_proj = nn.ModuleList(NeckProjection(dim, out_dim) for dim in dims)
 
@@ -300,7 +299,7 @@ class EradioBackbone(nn.Module):
         self.levels = nn.ModuleList([*conv, *attention])
         self.high_res_neck = Neck(config.dims[2:], config.out_dim)
 
-    def forward(self, images: List[Tensor], conditioned: List[bool]) -> Tuple[Tensor, Tensor]:
+    def forward(self, images: list[Tensor], conditioned: list[bool]) -> tuple[Tensor, Tensor]:
         x = self.condition(images, conditioned).to(self.patch_embed.conv_down[0].conv.weight.dtype)
         window = self.window if self.window > 0 else optimal_window(x.size(2), x.size(3))
         x = self.levels[1](self.levels[0](self.patch_embed(x)))
@@ -310,9 +309,9 @@ class EradioBackbone(nn.Module):
         mean = tokens.to(torch.float32).mean(dim=1, keepdim=True).to(tokens.dtype)
         return mean, tokens.reshape(-1, tokens.size(2))
 
-    def condition(self, images: List[Tensor], conditioned: List[bool]) -> Tensor:
+    def condition(self, images: list[Tensor], conditioned: list[bool]) -> Tensor:
         """float32 `[B, 3, H, W]`, normalised."""
-        batch: List[Tensor] = []
+        batch: list[Tensor] = []
         for image, done in zip(images, conditioned):
             x = image.to(torch.float32)
             if image.dtype == torch.uint8:

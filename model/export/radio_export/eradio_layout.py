@@ -1,9 +1,9 @@
 """Keys and shapes of an E-RADIO file, for demo models and for checking the parameter count."""
 
 from dataclasses import dataclass
-from typing import Any, Dict, Tuple
+from typing import Any
 
-Layout = Dict[str, Tuple[int, ...]]
+Layout = dict[str, tuple[int, ...]]
 _WINDOW = 16
 _BIAS_HIDDEN = 512  # Width of the MLP behind the relative bias.
 
@@ -14,11 +14,11 @@ class EradioDims:
 
     dim: int
     stem: int
-    depths: Tuple[int, int, int, int]
-    heads: Tuple[int, int]
+    depths: tuple[int, int, int, int]
+    heads: tuple[int, int]
     out_dim: int
 
-    def model_kwargs(self) -> Dict[str, Any]:
+    def model_kwargs(self) -> dict[str, Any]:
         """`args.model_kwargs` of a file of these dimensions."""
         return {
             "dim": self.dim,
@@ -49,7 +49,7 @@ def eradio_layout(dims: EradioDims) -> Layout:
             layout.update({**_conv(f"{prefix}m.{i}.cv1", half, half, 3), **_conv(f"{prefix}m.{i}.cv2", half, half, 3)})
     for level in (0, 1, 2):
         layout.update(_conv(f"levels.{level}.downsample.reduction", d[level], d[level + 1], 3))
-    for level, heads in zip((2, 3), dims.heads):
+    for level, heads in zip((2, 3), dims.heads, strict=True):
         for i in range(dims.depths[level]):
             for j, strided in enumerate((True, False) if level == 2 else (False,)):
                 prefix = f"levels.{level}.blocks.{i}.attention_blocks.{j}."

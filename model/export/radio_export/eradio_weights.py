@@ -1,14 +1,13 @@
 """From a checkpoint's `base_model.*` tensors to a filled `EradioBackbone`."""
 
 import re
-from typing import Dict, List
 
 import torch
 from torch import Tensor
 
 from radio_export.checkpoint import Checkpoint
-from radio_export.errors import ExportError
 from radio_export.eradio import MAX_WINDOW, AttentionConfig, EradioBackbone, EradioConfig
+from radio_export.errors import ExportError
 from radio_export.vit_weights import conditioner
 from radio_export.weights import cast, count_blocks, load_strict, require
 
@@ -37,7 +36,7 @@ def build_eradio(checkpoint: Checkpoint, dtype: torch.dtype, window: int) -> Era
     return module
 
 
-def fold_batch_norms(tensors: Dict[str, Tensor]) -> Dict[str, Tensor]:
+def fold_batch_norms(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Every `X.conv` + `X.bn`, and every `X.conv1` + `X.norm` of the neck, as one convolution with a bias."""
     folded = dict(tensors)
     for key in tensors:
@@ -48,7 +47,7 @@ def fold_batch_norms(tensors: Dict[str, Tensor]) -> Dict[str, Tensor]:
     return folded
 
 
-def _fold_one(tensors: Dict[str, Tensor], module: str, norm: str, conv: str) -> None:
+def _fold_one(tensors: dict[str, Tensor], module: str, norm: str, conv: str) -> None:
     """w' = w gamma / sqrt(var + eps), b' = (b - mean) gamma / sqrt(var + eps) + beta, float32."""
     weight = require(tensors, f"{module}.{conv}.weight", _WHERE, 4).to(torch.float32)
     names = [f"{module}.{norm}.{n}" for n in ("weight", "bias", "running_mean", "running_var")]
@@ -63,7 +62,7 @@ def _fold_one(tensors: Dict[str, Tensor], module: str, norm: str, conv: str) -> 
         del tensors[name]
 
 
-def _config(tensors: Dict[str, Tensor]) -> EradioConfig:
+def _config(tensors: dict[str, Tensor]) -> EradioConfig:
     dim, stem = require(tensors, "patch_embed.conv_down.2.conv.weight", _WHERE, 4).shape[:2]
     convs = [count_blocks(tensors, f"levels.{level}.blocks.m.") for level in (0, 1)]
     dims = [dim * 2**level for level in range(4)]
@@ -71,7 +70,7 @@ def _config(tensors: Dict[str, Tensor]) -> EradioConfig:
     return EradioConfig(stem, dims, convs, [_blocks(tensors, level, dims[level]) for level in (2, 3)], out)
 
 
-def _blocks(tensors: Dict[str, Tensor], level: int, dim: int) -> List[List[AttentionConfig]]:
+def _blocks(tensors: dict[str, Tensor], level: int, dim: int) -> list[list[AttentionConfig]]:
     blocks = []
     for i in range(count_blocks(tensors, f"levels.{level}.blocks.")):
         prefix = f"levels.{level}.blocks.{i}.attention_blocks."
@@ -79,7 +78,7 @@ def _blocks(tensors: Dict[str, Tensor], level: int, dim: int) -> List[List[Atten
     return blocks
 
 
-def _attention(tensors: Dict[str, Tensor], prefix: str, dim: int) -> AttentionConfig:
+def _attention(tensors: dict[str, Tensor], prefix: str, dim: int) -> AttentionConfig:
     heads, hidden = require(tensors, prefix + "attn.pos_emb_funct.cpb_mlp.2.weight", _WHERE, 2).shape
     mlp_dim = require(tensors, prefix + "mlp.fc1.weight", _WHERE, 2).shape[0]
     return AttentionConfig(dim, heads, mlp_dim, prefix + "downsample_op.weight" in tensors, hidden)

@@ -3,9 +3,9 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, List
 
 import torch
 
@@ -61,7 +61,7 @@ def check_version(checkpoint: Checkpoint, version: Version) -> None:
         )
 
 
-def _check_keys(checkpoint: Checkpoint, teachers: List[TeacherInfo]) -> None:
+def _check_keys(checkpoint: Checkpoint, teachers: list[TeacherInfo]) -> None:
     """Every key belongs to a known part and holds real numbers; heads that are not asked for may be there."""
     parts = ("base_model.", "input_conditioner.", "_feature_normalizer.") + _UNUSED
     heads = tuple(f"{kind}.{key}." for teacher in teachers for key in teacher.keys for kind in HEAD_KINDS)
@@ -108,7 +108,7 @@ def nearest(side: int, step: int) -> int:
     return max(step, round(side / step) * step)
 
 
-def _save(directory: Path, manifest, backbone: BuiltBackbone, adaptors: List[BuiltAdaptor], progress: Progress) -> None:
+def _save(directory: Path, manifest, backbone: BuiltBackbone, adaptors: list[BuiltAdaptor], progress: Progress) -> None:
     """Scripts and writes every module, and lists it with its checksum in `manifest`."""
     progress("writing backbone.pt")
     torch.jit.script(backbone.module).save(str(directory / "backbone.pt"))

@@ -4,8 +4,6 @@ Three kinds of head occur, told apart by their keys: `v1` (`fc2`), `v2` (`final.
 (`blocks.0.attn`, feature heads only: two transformer blocks over an image's patch tokens, then a v2 MLP).
 """
 
-from typing import Dict, List, Tuple
-
 import torch
 from torch import Tensor, nn
 
@@ -61,7 +59,7 @@ class MlpFeatures(nn.Module):
         super().__init__()
         self.mlp = mlp
 
-    def forward(self, x: Tensor, lengths: List[int]) -> Tensor:
+    def forward(self, x: Tensor, lengths: list[int]) -> Tensor:
         return self.mlp(x)
 
 
@@ -73,17 +71,17 @@ class AttentionFeatures(nn.Module):
         self.blocks = nn.ModuleList(Block(block) for _ in range(depth))
         self.mlp = mlp
 
-    def forward(self, x: Tensor, lengths: List[int]) -> Tensor:
+    def forward(self, x: Tensor, lengths: list[int]) -> Tensor:
         cu_seqlens = cumulative(lengths, x.device)
         for block in self.blocks:
             x = block(x, cu_seqlens, max(lengths))
         return self.mlp(x)
 
 
-def upsample(x: Tensor, grids: List[List[int]], factor: int) -> Tensor:
+def upsample(x: Tensor, grids: list[list[int]], factor: int) -> Tensor:
     """`[sum T_i, u^2 c]` with channels (u row, u column, c) -> `[sum u^2 T_i, c]`, row-major over (h u, w u)."""
     channels = x.size(1) // (factor * factor)
-    parts: List[Tensor] = []
+    parts: list[Tensor] = []
     start = 0
     for grid in grids:
         h, w = grid[0], grid[1]
@@ -114,7 +112,7 @@ class FeaturesMixin(nn.Module):
 
     @torch.jit.export
     def features(self, features: Tensor, grids: Tensor) -> Tensor:
-        sizes: List[List[int]] = grids.tolist()
+        sizes: list[list[int]] = grids.tolist()
         x = self.feature_head(features.to(torch.float32), [size[0] * size[1] for size in sizes])
         if self.factor > 1:
             x = upsample(x, sizes, self.factor)
@@ -133,7 +131,7 @@ class FullAdaptor(SummaryMixin, FeaturesMixin):
     """A teacher with both heads."""
 
 
-def build_head(tensors: Dict[str, Tensor], where: str, attention_allowed: bool) -> Tuple[nn.Module, int]:
+def build_head(tensors: dict[str, Tensor], where: str, attention_allowed: bool) -> tuple[nn.Module, int]:
     """(head, output width) from the tensors under `where` (key prefix, for messages). Strict, float32."""
     tensors = dict(tensors)
     if attention_allowed and any(k.startswith("blocks.0.attn.") for k in tensors):
@@ -144,7 +142,7 @@ def build_head(tensors: Dict[str, Tensor], where: str, attention_allowed: bool) 
     return head, out_dim
 
 
-def _build_mlp(tensors: Dict[str, Tensor], where: str) -> Tuple[nn.Module, int]:
+def _build_mlp(tensors: dict[str, Tensor], where: str) -> tuple[nn.Module, int]:
     hidden, in_dim = require(tensors, "fc1.weight", where, 2).shape
     names = {"final_norm": "final.0", "final": "final.2"}
     if "fc2.weight" in tensors:
@@ -172,7 +170,7 @@ def _renamed(tensors, names):
     }
 
 
-def _build_attention(tensors: Dict[str, Tensor], where: str) -> Tuple[nn.Module, int]:
+def _build_attention(tensors: dict[str, Tensor], where: str) -> tuple[nn.Module, int]:
     depth = count_blocks(tensors, "blocks.")
     dim = require(tensors, "blocks.0.attn.proj.weight", where, 2).shape[0]
     mlp_dim = require(tensors, "blocks.0.mlp.fc1.weight", where, 2).shape[0]

@@ -4,8 +4,6 @@ The exporter records the self-test with these; the server brings its own. Where 
 that defines them, `register` leaves that library in charge, so that the same modules can be run on either.
 """
 
-from typing import List, Optional
-
 import torch
 import torch.nn.functional as F
 
@@ -27,8 +25,8 @@ def condition(image: torch.Tensor, conditioned: bool, mean: torch.Tensor, std: t
 
 
 def patchify(
-    images: List[torch.Tensor],
-    conditioned: List[bool],
+    images: list[torch.Tensor],
+    conditioned: list[bool],
     mean: torch.Tensor,
     std: torch.Tensor,
     patch_size: int,
@@ -36,7 +34,7 @@ def patchify(
 ) -> torch.Tensor:
     """`[sum T_i, 3 p^2]`: patches in row-major order, each flattened as (channel, row, column)."""
     packed = []
-    for image, done in zip(images, conditioned):
+    for image, done in zip(images, conditioned, strict=True):
         x = condition(image, done, mean, std)
         h, w = x.shape[1] // patch_size, x.shape[2] // patch_size
         x = x.reshape(3, h, patch_size, w, patch_size).permute(1, 3, 0, 2, 4)
@@ -44,10 +42,10 @@ def patchify(
     return torch.cat(packed).to(dtype)
 
 
-def position_embedding(table: torch.Tensor, heights: List[int], widths: List[int], align_corners: bool) -> torch.Tensor:
+def position_embedding(table: torch.Tensor, heights: list[int], widths: list[int], align_corners: bool) -> torch.Tensor:
     """`[sum h_i w_i, D]`: the top-left crop of the table resized to max(h, w) squared; the native grid unchanged."""
     packed = []
-    for h, w in zip(heights, widths):
+    for h, w in zip(heights, widths, strict=True):
         grid = table
         if (h, w) != tuple(table.shape[:2]):
             side = max(h, w)
@@ -64,7 +62,7 @@ def varlen_attention(
     """Softmax attention inside each segment `cu_seqlens[i]..cu_seqlens[i + 1]` of `[T, heads, head_dim]`."""
     ends = cu_seqlens.tolist()
     out = torch.empty(q.shape, dtype=q.dtype, device=q.device)
-    for begin, end in zip(ends, ends[1:]):
+    for begin, end in zip(ends[:-1], ends[1:], strict=True):
         segment = [t[begin:end].transpose(0, 1).unsqueeze(0) for t in (q, k, v)]
         out[begin:end] = F.scaled_dot_product_attention(*segment, scale=scale)[0].transpose(0, 1)
     return out
@@ -73,8 +71,8 @@ def varlen_attention(
 def linear(
     input: torch.Tensor,
     weight: torch.Tensor,
-    bias: Optional[torch.Tensor],
-    residual: Optional[torch.Tensor],
+    bias: torch.Tensor | None,
+    residual: torch.Tensor | None,
     activation: str,
 ) -> torch.Tensor:
     """`act(input weight^T + bias) + residual`; ValueError for an activation other than `none` and `gelu` (erf)."""

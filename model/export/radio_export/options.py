@@ -1,7 +1,6 @@
 """What a user chooses when exporting."""
 
 from dataclasses import dataclass, field
-from typing import List, Optional
 
 
 @dataclass
@@ -11,10 +10,10 @@ class ExportOptions:
     `vitdet_window`: side in patches; `eradio_window`: `optimal` or a side in tokens; `precision`: float32 or bfloat16.
     """
 
-    adaptors: List[str] = field(default_factory=list)
-    vitdet_window: Optional[int] = None
-    vitdet_num_windowed: Optional[int] = None
-    vitdet_num_global: Optional[int] = None
+    adaptors: list[str] = field(default_factory=list)
+    vitdet_window: int | None = None
+    vitdet_num_windowed: int | None = None
+    vitdet_num_global: int | None = None
     era: str = "head"
-    precision: Optional[str] = None
+    precision: str | None = None
     eradio_window: str = "optimal"

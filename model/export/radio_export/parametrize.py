@@ -6,7 +6,7 @@ chunks: three for a fused qkv, two for a fused SwiGLU input. With no buffers the
 """
 
 import re
-from typing import Any, Dict
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +20,7 @@ _CHUNKS = {"qkv": 3, "w12": 2}
 _SCALE_OFFSET = 0.05  # Version 2 of the scale: softplus(scale) + 0.05.
 
 
-def bake(state: Dict[str, torch.Tensor], args: Dict[str, Any]) -> Dict[str, torch.Tensor]:
+def bake(state: dict[str, torch.Tensor], args: dict[str, Any]) -> dict[str, torch.Tensor]:
     """`state` with every parametrisation applied, in float32. ExportError when one is incomplete."""
     baked, buffers = {}, {}
     for key, tensor in state.items():
@@ -44,7 +44,7 @@ def _eps(option: Any) -> float:
     return _FLAG_EPS if option is True else _DICT_EPS
 
 
-def _spectral(module: str, weight: torch.Tensor, buffers: Dict[str, torch.Tensor], eps: float) -> torch.Tensor:
+def _spectral(module: str, weight: torch.Tensor, buffers: dict[str, torch.Tensor], eps: float) -> torch.Tensor:
     parts = {}
     for key, tensor in buffers.items():
         found = re.match(r"^(?:parts\.(\d)\.)?(_u|_v|scale|_sn_version)$", key)
@@ -62,7 +62,7 @@ def _spectral(module: str, weight: torch.Tensor, buffers: Dict[str, torch.Tensor
     return torch.cat(chunks)
 
 
-def _normalise(module: str, weight: torch.Tensor, part: Dict[str, torch.Tensor], eps: float) -> torch.Tensor:
+def _normalise(module: str, weight: torch.Tensor, part: dict[str, torch.Tensor], eps: float) -> torch.Tensor:
     """W s / sigma, sigma = u^T W v + eps, after one power step as the reference takes it when it bakes."""
     missing = [k for k in ("_u", "_v", "scale") if k not in part]
     if missing or part["_v"].numel() != weight.shape[1] or part["scale"].numel() != 1:

@@ -1,7 +1,6 @@
 """The recorded self-test: a few small images and what the modules on disk make of them."""
 
 from pathlib import Path
-from typing import Dict, List, Tuple
 
 import numpy as np
 import torch
@@ -26,13 +25,13 @@ def make_image(height: int, width: int, index: int) -> np.ndarray:
     return ((np.where(slope < 256, slope, 511 - slope) * 165) // 255 + checker).astype(np.uint8)
 
 
-def make_images(step: int, windowed: bool, mixed_sizes: bool) -> List[np.ndarray]:
+def make_images(step: int, windowed: bool, mixed_sizes: bool) -> list[np.ndarray]:
     """The self-test's images for a model with this resolution step (pixels)."""
     sizes = _ONE_SHAPE if not mixed_sizes else _WINDOWED if windowed else _PLAIN
     return [make_image(h * step, w * step, i) for i, (h, w) in enumerate(sizes)]
 
 
-def run_artefact(directory: Path, manifest, images: List[np.ndarray]) -> Dict[str, Tuple[torch.Tensor, torch.Tensor]]:
+def run_artefact(directory: Path, manifest, images: list[np.ndarray]) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     """{`backbone` or adaptor: (summary `[B, C]`, packed features `[sum T, D]`)}, float32, modules read from disk.
 
     A head that does not exist gives an empty tensor.

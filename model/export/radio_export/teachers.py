@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any, Dict, List
+from typing import Any
 
 from radio_export.checkpoint import Checkpoint, integer
 from radio_export.errors import ExportError
@@ -23,11 +23,11 @@ class TeacherInfo:
     pretrained: str
     token: int
     use_summary: bool
-    keys: List[str]
+    keys: list[str]
     upsample_factor: int
 
 
-def read_teachers(args: Dict[str, Any]) -> List[TeacherInfo]:
+def read_teachers(args: dict[str, Any]) -> list[TeacherInfo]:
     """The file's teachers in their order, which numbers the heads. ExportError on malformed entries."""
     entries = args.get("teachers") or []
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
@@ -36,7 +36,7 @@ def read_teachers(args: Dict[str, Any]) -> List[TeacherInfo]:
     return [_teacher(entry, index, per_teacher) for index, entry in enumerate(entries)]
 
 
-def _teacher(entry: Dict[str, Any], index: int, per_teacher: bool) -> TeacherInfo:
+def _teacher(entry: dict[str, Any], index: int, per_teacher: bool) -> TeacherInfo:
     name, slot = entry.get("name"), entry.get("token_slot")
     if not isinstance(name, str) or not _NAME.match(name) or name == "backbone":
         raise ExportError(f"checkpoint: args: teachers[{index}]: the name {name!r} cannot be used for a file")
@@ -54,11 +54,17 @@ def _teacher(entry: Dict[str, Any], index: int, per_teacher: bool) -> TeacherInf
     )
 
 
-def summary_indices(args: Dict[str, Any], teachers: List[TeacherInfo], era: str) -> List[int]:
+def summary_indices(args: dict[str, Any], teachers: list[TeacherInfo], era: str) -> list[int]:
     """Prefix tokens of the backbone summary: indices of teachers with `use_summary`.
 
     Today (`head`) the first teacher of each name counts; in 2024 every one did. One class token: [0].
+    A Hugging Face folder lists them itself.
     """
+    listed = args.get("summary_idxs")
+    if listed is not None:
+        if not isinstance(listed, list) or not all(isinstance(i, int) and i >= 0 for i in listed):
+            raise ExportError(f"checkpoint: summary_idxs must be a list of whole numbers, not {listed!r}")
+        return listed
     if not args.get("cls_token_per_teacher", True):
         return [0]
     indices, seen = [], set()
@@ -69,7 +75,7 @@ def summary_indices(args: Dict[str, Any], teachers: List[TeacherInfo], era: str)
     return indices
 
 
-def select_teachers(checkpoint: Checkpoint, teachers: List[TeacherInfo], names: List[str]) -> List[TeacherInfo]:
+def select_teachers(checkpoint: Checkpoint, teachers: list[TeacherInfo], names: list[str]) -> list[TeacherInfo]:
     """The teachers called `names`, or without names all that have a head in the file; the first of equal names."""
     first = {}
     for teacher in teachers:

@@ -1,7 +1,7 @@
 """`radio-export verify`: is an artefact whole, and does it still compute what was recorded?"""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 import torch
@@ -53,7 +53,7 @@ def _check_outputs(directory: Path, manifest) -> float:
     if [o.adaptor for o in test.outputs] != list(outputs):
         raise ExportError("self_test.outputs: not the backbone and every adaptor in order")
     worst = 0.0
-    for recorded, (summary, features) in zip(test.outputs, outputs.values()):
+    for recorded, (summary, features) in zip(test.outputs, outputs.values(), strict=True):
         for kind, bytes_, got in (("summary", recorded.summary, summary), ("features", recorded.features, features)):
             worst = max(worst, _distance(f"{recorded.adaptor} {kind}", bytes_, got, LIMITS[manifest.precision]))
     return worst

@@ -6,7 +6,6 @@ which `demo` builds a model. Facts marked unverified were never seen in a file.
 """
 
 from dataclasses import dataclass
-from typing import Optional, Tuple
 
 from radio_export.errors import ExportError
 
@@ -14,8 +13,7 @@ NON_COMMERCIAL = (
     "NVIDIA Source Code License-NC (research or evaluation only), https://github.com/NVlabs/RADIO/blob/main/LICENSE"
 )
 OPEN_MODEL = (
-    "NVIDIA Open Model License, "
-    "https://www.nvidia.com/en-us/agreements/enterprise-software/nvidia-open-model-license/"
+    "NVIDIA Open Model License, https://www.nvidia.com/en-us/agreements/enterprise-software/nvidia-open-model-license/"
 )
 
 
@@ -90,16 +88,16 @@ class Version:
 
     name: str
     architecture: str
-    preferred: Tuple[int, int]
+    preferred: tuple[int, int]
     max_resolution: int
     license: str
     repository: str
     file: str
-    teachers: Tuple[Teacher, ...]
+    teachers: tuple[Teacher, ...]
     # Backbone parameters without heads and conditioner, unused tensors of the file included.
     parameters: int
-    register_multiple: Optional[int] = 8
-    num_registers: Optional[int] = None
+    register_multiple: int | None = 8
+    num_registers: int | None = None
     cls_token_per_teacher: bool = True
     final_norm: bool = False
     dtype: str = "float32"
@@ -107,8 +105,8 @@ class Version:
     feature_normalizer: bool = False
     # ViTDet: windowed blocks in a row, or global blocks in all (4 when neither is given).
     vitdet: bool = True
-    vitdet_num_windowed: Optional[int] = None
-    vitdet_num_global: Optional[int] = None
+    vitdet_num_windowed: int | None = None
+    vitdet_num_global: int | None = None
     # False where the architecture's name was never seen in a file: then any plain ViT is accepted.
     architecture_verified: bool = True
 
@@ -178,9 +176,7 @@ def find_version(name: str) -> Version:
     return VERSIONS[name]
 
 
-def vitdet_period(
-    version: Version, depth: int, num_windowed: Optional[int], num_global: Optional[int], era: str
-) -> int:
+def vitdet_period(version: Version, depth: int, num_windowed: int | None, num_global: int | None, era: str) -> int:
     """Every `period`-th block is global. The arguments win over the era, the era over the table.
 
     In 2024 (until July) every version had 5 windowed blocks in a row. ExportError when no block would be windowed.
@@ -200,7 +196,7 @@ def vitdet_period(
     return period
 
 
-def registers(num_cls: int, register_multiple: Optional[int], num_registers: Optional[int]) -> int:
+def registers(num_cls: int, register_multiple: int | None, num_registers: int | None) -> int:
     """Register tokens beside `num_cls` class tokens: fill up to a multiple, a full one when it divides evenly."""
     if num_registers:
         return num_registers

@@ -6,7 +6,6 @@ published model family; they were checked against recorded outputs of small mode
 """
 
 from dataclasses import dataclass
-from typing import List, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -155,14 +154,14 @@ class FeatureNormalizer(nn.Module):
         return nn.functional.linear(x.to(torch.float32) - self.mean, self.tx).to(x.dtype)
 
 
-def window_pattern(depth: int, period: int) -> List[bool]:
+def window_pattern(depth: int, period: int) -> list[bool]:
     """Which blocks are windowed: all but every `period`-th and the last. `period` 0: none."""
     return [period > 0 and i < depth - 1 and i % period != period - 1 for i in range(depth)]
 
 
-def window_order(heights: List[int], widths: List[int], window: int, device: torch.device) -> Tensor:
+def window_order(heights: list[int], widths: list[int], window: int, device: torch.device) -> Tensor:
     """int64 `[sum T_i]`: row-major patch indices of the packed batch, listed window by window."""
-    parts: List[Tensor] = []
+    parts: list[Tensor] = []
     start = 0
     for h, w in zip(heights, widths):
         grid = torch.arange(start, start + h * w, device=device)
@@ -172,9 +171,9 @@ def window_order(heights: List[int], widths: List[int], window: int, device: tor
     return torch.cat(parts)
 
 
-def pack(prefix: Tensor, patches: Tensor, lengths: List[int]) -> Tensor:
+def pack(prefix: Tensor, patches: Tensor, lengths: list[int]) -> Tensor:
     """`[sum(n + T_i), D]` from `prefix` `[B, n, D]` and `patches` `[sum T_i, D]`."""
-    parts: List[Tensor] = []
+    parts: list[Tensor] = []
     start = 0
     for i, length in enumerate(lengths):
         parts.append(prefix[i])
@@ -183,10 +182,10 @@ def pack(prefix: Tensor, patches: Tensor, lengths: List[int]) -> Tensor:
     return torch.cat(parts)
 
 
-def unpack(tokens: Tensor, prefix_tokens: int, lengths: List[int]) -> Tuple[Tensor, Tensor]:
+def unpack(tokens: Tensor, prefix_tokens: int, lengths: list[int]) -> tuple[Tensor, Tensor]:
     """The inverse of `pack`: (`[B, n, D]`, `[sum T_i, D]`)."""
-    prefix: List[Tensor] = []
-    patches: List[Tensor] = []
+    prefix: list[Tensor] = []
+    patches: list[Tensor] = []
     start = 0
     for length in lengths:
         prefix.append(tokens[start : start + prefix_tokens])
@@ -195,7 +194,7 @@ def unpack(tokens: Tensor, prefix_tokens: int, lengths: List[int]) -> Tuple[Tens
     return torch.stack(prefix), torch.cat(patches)
 
 
-def cumulative(lengths: List[int], device: torch.device) -> Tensor:
+def cumulative(lengths: list[int], device: torch.device) -> Tensor:
     """int32 `[S + 1]`: 0 and the running sums of `lengths`."""
     ends = [0]
     for length in lengths:
@@ -233,7 +232,7 @@ class VitBackbone(nn.Module):
         self.norm = nn.LayerNorm(dim, eps=NORM_EPS) if config.final_norm else nn.Identity()
         self.feature_normalizer = FeatureNormalizer(dim) if config.feature_normalizer else nn.Identity()
 
-    def forward(self, images: List[Tensor], conditioned: List[bool]) -> Tuple[Tensor, Tensor]:
+    def forward(self, images: list[Tensor], conditioned: list[bool]) -> tuple[Tensor, Tensor]:
         heights = [image.size(1) // self.patch_size for image in images]
         widths = [image.size(2) // self.patch_size for image in images]
         lengths = [h * w for h, w in zip(heights, widths)]
@@ -251,7 +250,7 @@ class VitBackbone(nn.Module):
             prefix, patches = self.run_blocks(prefix, patches, lengths)
         return prefix, self.feature_normalizer(patches)
 
-    def run_blocks(self, prefix: Tensor, patches: Tensor, lengths: List[int]) -> Tuple[Tensor, Tensor]:
+    def run_blocks(self, prefix: Tensor, patches: Tensor, lengths: list[int]) -> tuple[Tensor, Tensor]:
         """Blocks and final norm, every image one segment."""
         segments = [self.prefix_tokens + length for length in lengths]
         cu_seqlens = cumulative(segments, patches.device)
@@ -260,7 +259,7 @@ class VitBackbone(nn.Module):
             tokens = block.block(tokens, cu_seqlens, max(segments))
         return unpack(self.norm(tokens), self.prefix_tokens, lengths)
 
-    def run_windowed(self, prefix: Tensor, patches: Tensor, lengths: List[int]) -> Tuple[Tensor, Tensor]:
+    def run_windowed(self, prefix: Tensor, patches: Tensor, lengths: list[int]) -> tuple[Tensor, Tensor]:
         """The same in ViTDet mode, patches in window order. Prefix tokens skip windowed blocks, unchanged."""
         segments = [self.prefix_tokens + length for length in lengths]
         cu_seqlens = cumulative(segments, patches.device)

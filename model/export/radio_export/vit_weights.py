@@ -1,7 +1,7 @@
 """From a checkpoint's `base_model.*` tensors to a filled `VitBackbone`."""
 
 import math
-from typing import Any, Dict
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -53,7 +53,7 @@ def build_vit(checkpoint: Checkpoint, dtype: torch.dtype, align_corners: bool, w
     return module
 
 
-def conditioner(checkpoint: Checkpoint) -> Dict[str, Tensor]:
+def conditioner(checkpoint: Checkpoint) -> dict[str, Tensor]:
     """`mean` and `std`, float32 `[3]`, as the file stores them (half-stored files round them)."""
     found = checkpoint.part("input_conditioner.")
     return {
@@ -62,7 +62,7 @@ def conditioner(checkpoint: Checkpoint) -> Dict[str, Tensor]:
     }
 
 
-def _backbone_tensors(checkpoint: Checkpoint, inner: str) -> Dict[str, Tensor]:
+def _backbone_tensors(checkpoint: Checkpoint, inner: str) -> dict[str, Tensor]:
     tensors = {}
     for key, tensor in checkpoint.part("base_model.").items():
         name = key[len(inner) :] if key.startswith(inner) else key
@@ -71,7 +71,7 @@ def _backbone_tensors(checkpoint: Checkpoint, inner: str) -> Dict[str, Tensor]:
     return tensors
 
 
-def _config(tensors: Dict[str, Tensor], args: Dict[str, Any], arch: Architecture, inner: str) -> VitConfig:
+def _config(tensors: dict[str, Tensor], args: dict[str, Any], arch: Architecture, inner: str) -> VitConfig:
     embedder, table, prefix = (_generator(tensors, name, inner) for name in ("embedder.weight", "pos_embed", "prefix"))
     dim = embedder.shape[0]
     patch_size, grid = math.isqrt(embedder.shape[1] // 3), math.isqrt(table.shape[1])
@@ -94,7 +94,7 @@ def _config(tensors: Dict[str, Tensor], args: Dict[str, Any], arch: Architecture
     )
 
 
-def _generator(tensors: Dict[str, Tensor], name: str, inner: str) -> Tensor:
+def _generator(tensors: dict[str, Tensor], name: str, inner: str) -> Tensor:
     """A tensor of the patch generator; its key in the file goes into the error."""
     theirs = {ours: key for key, ours in _RENAMED.items()}[name]
     found = {theirs: tensors[name]} if name in tensors else {}
@@ -102,7 +102,7 @@ def _generator(tensors: Dict[str, Tensor], name: str, inner: str) -> Tensor:
 
 
 def _block_config(
-    tensors: Dict[str, Tensor], args: Dict[str, Any], arch: Architecture, dim: int, where: str
+    tensors: dict[str, Tensor], args: dict[str, Any], arch: Architecture, dim: int, where: str
 ) -> BlockConfig:
     heads = integer(model_kwargs(args), "num_heads", arch.heads)
     if dim % heads:
@@ -115,7 +115,7 @@ def _block_config(
     return BlockConfig(dim, heads, mlp_dim, mlp_norm=arch.mlp_norm, swiglu=swiglu)
 
 
-def _check_grid(args: Dict[str, Any], arch: Architecture, patch_size: int, grid: int) -> None:
+def _check_grid(args: dict[str, Any], arch: Architecture, patch_size: int, grid: int) -> None:
     """The table must have the side that `args.cpe_max_size` (pixels) asks for, rounded up to whole patches."""
     if not args.get("cpe_max_size"):
         return
@@ -127,7 +127,7 @@ def _check_grid(args: Dict[str, Any], arch: Architecture, patch_size: int, grid:
         raise ExportError(f"checkpoint: the position table has side {grid}, args.cpe_max_size asks for {expected}")
 
 
-def _fold(tensors: Dict[str, Tensor], config: VitConfig, arch: Architecture, scaled_ln: bool) -> None:
+def _fold(tensors: dict[str, Tensor], config: VitConfig, arch: Architecture, scaled_ln: bool) -> None:
     """Layer scale into the projections, `scaled_ln`'s 1 / sqrt(i + 1) into norm1 and norm2; drops the scale keys."""
     last = "mlp.w3" if config.block.swiglu else "mlp.fc2"
     layer_scale = arch.layer_scale or any(".ls1." in k for k in tensors)

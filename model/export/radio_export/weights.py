@@ -1,6 +1,6 @@
 """Strict loading: a module's own parameter names against the tensors of a file."""
 
-from typing import Callable, Dict, Iterable, List
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ def count_blocks(names: Iterable[str], prefix: str) -> int:
     return count
 
 
-def require(tensors: Dict[str, Tensor], name: str, what: str, dims: int) -> Tensor:
+def require(tensors: dict[str, Tensor], name: str, what: str, dims: int) -> Tensor:
     """`tensors[name]` with `dims` dimensions; ExportError naming a key (`what` + name) that is missing or misshapen."""
     if name not in tensors:
         raise ExportError(f"checkpoint: missing keys: {what}{name}")
@@ -27,14 +27,14 @@ def require(tensors: Dict[str, Tensor], name: str, what: str, dims: int) -> Tens
     return tensors[name]
 
 
-def load_strict(module: nn.Module, tensors: Dict[str, Tensor], name_in_file: Callable[[str], str]) -> None:
+def load_strict(module: nn.Module, tensors: dict[str, Tensor], name_in_file: Callable[[str], str]) -> None:
     """Fills `module` (built on the meta device); every key and shape must agree.
 
     `name_in_file` turns a parameter's name into the key a user can find in the file.
     ExportError naming missing, unknown and misshapen keys.
     """
     wanted = module.state_dict()
-    problems: List[str] = []
+    problems: list[str] = []
     missing = [name_in_file(k) for k in wanted if k not in tensors]
     unknown = [name_in_file(k) for k in tensors if k not in wanted]
     shapes = [
@@ -52,7 +52,7 @@ def load_strict(module: nn.Module, tensors: Dict[str, Tensor], name_in_file: Cal
     module.eval()
 
 
-def fold_layer_scale(tensors: Dict[str, Tensor], linear: str, scale: Tensor) -> None:
+def fold_layer_scale(tensors: dict[str, Tensor], linear: str, scale: Tensor) -> None:
     """Multiplies the outputs of `<linear>.{weight,bias}` by `scale` `[out]`, in float32."""
     weight = tensors.get(linear + ".weight")
     if weight is None or weight.shape[:1] != scale.shape:
