@@ -1,4 +1,4 @@
-"""Makes docs/images/pca.png from what tools/quickstart.sh left in out/: each sample photo above the picture of its features.
+"""Makes docs/images/pca.jpg from what tools/quickstart.sh left in out/: each sample photo above the picture of its features.
 
 usage: .venv/bin/python tools/readme_picture.py
 """
@@ -24,7 +24,7 @@ def main():
         for row, image in enumerate(column):
             sheet.paste(image, (x, row * (HEIGHT + GAP)))
         x += max(image.width for image in column) + GAP
-    sheet.save("docs/images/pca.png", optimize=True)
+    sheet.save("docs/images/pca.jpg", quality=88)
 
 
 if __name__ == "__main__":
