@@ -44,6 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_export(commands)
     _add_demo(commands)
     _add_download(commands)
+    _add_text(commands)
     versions = commands.add_parser("versions", help="list every known version with its facts and licence")
     versions.add_argument("--markdown", action="store_true", help="print docs/models.md instead")
     versions.set_defaults(run=_versions)
@@ -106,6 +107,22 @@ def _add_download(commands) -> None:
     p.set_defaults(run=_download)
 
 
+def _add_text(commands) -> None:
+    p = commands.add_parser("text", help="write text embeddings of class names in an adaptor's space")
+    p.add_argument("--artefact", type=Path, required=True, metavar="DIR", help="exported model with the adaptor")
+    p.add_argument("--adaptor", required=True, metavar="NAME", help="teacher with a text tower: open_clip or siglip2")
+    p.add_argument("--classes", type=Path, required=True, metavar="FILE", help="class names, one a line")
+    p.add_argument(
+        "--templates",
+        default="base",
+        metavar="{base,simple,openai,FILE}",
+        help="phrases with {} where the class goes (default: base, one phrase)",
+    )
+    p.add_argument("--weights", type=Path, metavar="PATH", help="local weights of the tower instead of the published")
+    p.add_argument("--output", type=Path, required=True, metavar="FILE.npz", help="file to write")
+    p.set_defaults(run=_text)
+
+
 def _progress(text: str) -> None:
     print(f"radio-export: {text}", flush=True)
 
@@ -152,6 +169,13 @@ def _download(args: argparse.Namespace) -> None:
     from radio_export.download import download
 
     download(find_version(args.version), args.output, _progress)
+
+
+def _text(args: argparse.Namespace) -> None:
+    from radio_export.text import write_text_embeddings
+
+    where = (args.artefact, args.adaptor, args.classes, args.templates, args.output, args.weights)
+    write_text_embeddings(*where, _progress)
 
 
 def _versions(args: argparse.Namespace) -> None:
