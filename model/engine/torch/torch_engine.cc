@@ -99,8 +99,7 @@ absl::Status TorchEngine::LoadModel() {
     model_ = std::make_unique<TorchModel>(PathOf(options_.directory, options_.backbone_file),
                                           adaptors, c10::Device(device));
   } catch (const std::exception& error) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("loading ", options_.directory, ": ", ShortMessage(error)));
+    return absl::InvalidArgumentError(ShortMessage(error));
   }
   return absl::OkStatus();
 }

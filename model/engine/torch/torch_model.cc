@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/engine/torch/prepack.h"
+#include "model/engine/torch/torch_errors.h"
 #include "model/ops/cpu_features.h"
 
 namespace radio {
@@ -32,8 +33,16 @@ void WidenBfloat16(const torch::jit::Module& module) {
   for (const at::Tensor& buffer : module.buffers()) widen(buffer);
 }
 
+torch::jit::Module ReadModule(const std::string& file, c10::Device device) {
+  try {
+    return torch::jit::load(file, device);
+  } catch (const std::exception& error) {
+    TORCH_CHECK(false, file, ": ", ShortMessage(error));
+  }
+}
+
 torch::jit::Module LoadModule(const std::string& file, c10::Device device) {
-  torch::jit::Module module = torch::jit::load(file, device);
+  torch::jit::Module module = ReadModule(file, device);
   module.eval();
   if (device.is_cpu()) {
     // The same weights in float32: at least as exact, for twice the memory.
