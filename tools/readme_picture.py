@@ -1,4 +1,4 @@
-"""Makes docs/images/pca.jpg from what tools/quickstart.sh left in out/: each sample photo above the picture of its features.
+"""Makes docs/images/pca.jpg of what tools/quickstart.sh left in out/: each photo above the picture of its features.
 
 usage: .venv/bin/python tools/readme_picture.py
 """

@@ -1,4 +1,4 @@
-"""Prints "N passed, N failed, N skipped" over all test cases of a run of tools/test.sh; exit code 0 only when none failed.
+"""Prints "N passed, N failed[, N skipped]" over all cases of a run of tools/test.sh; exits 0 only when none failed.
 
 usage: summarize_tests.py BAZEL_STATUS PYTEST_STATUS RESULTS_DIR
 """
@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 
 
 def bazel_reports(events):
-    """(test.xml paths, number of targets without one) of a build event file: targets that failed to build, crashed or timed out."""
+    """(test.xml paths, number of targets without one) of a build event file; those failed to build, crashed or hung."""
     reports, without = [], 0
     for line in events.read_text().splitlines():
         event = json.loads(line)

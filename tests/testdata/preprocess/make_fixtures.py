@@ -9,6 +9,7 @@ resize/bilinear_HEIGHTxWIDTH.ppm: the same with the wrong filter, to prove that 
 PNG kinds that Pillow cannot write (16 bits, Adam7, odd bit depths) are written here; for 16 bits the wanted pixels are
 value / 257 rounded, which Pillow's high byte never misses by more than one.
 """
+
 import io
 import pathlib
 import struct
@@ -26,7 +27,7 @@ def picture(height, width):
     y, x = np.mgrid[:height, :width].astype(np.float64)
     waves = [np.sin(x / (5 + c) + c) * np.cos(y / (7 - c)) for c in range(3)]
     ramp = [x / width, y / height, 1 - x / width]
-    image = np.stack([110 + 60 * w + 70 * r for w, r in zip(waves, ramp)], -1)
+    image = np.stack([110 + 60 * w + 70 * r for w, r in zip(waves, ramp, strict=True)], -1)
     image[: height // 4, : width // 3] = [250, 20, 30]
     return Image.fromarray(image.round().clip(0, 255).astype(np.uint8))
 
@@ -35,7 +36,8 @@ def rings(height, width):
     """Rings that get finer outwards: a wrong filter turns them into false patterns."""
     y, x = np.mgrid[:height, :width].astype(np.float64)
     centres = ((0.5, 0.5), (0.3, 0.6), (0.7, 0.2))
-    planes = [np.cos(np.pi * ((y - cy * height) ** 2 + (x - cx * width) ** 2) / max(height, width)) for cy, cx in centres]
+    longest = max(height, width)
+    planes = [np.cos(np.pi * ((y - cy * height) ** 2 + (x - cx * width) ** 2) / longest) for cy, cx in centres]
     return Image.fromarray((127.5 + 127 * np.stack(planes, -1)).round().astype(np.uint8))
 
 
