@@ -28,6 +28,14 @@ absl::Status WriteAll(int file, absl::string_view bytes, const std::string& path
   return absl::OkStatus();
 }
 
+absl::Status WriteFile(const std::string& path, int mode, absl::string_view bytes) {
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | mode, 0666);
+  if (file < 0) return ErrnoStatus("cannot write " + path);
+  const auto closer = absl::MakeCleanup([file] { close(file); });
+  RADIO_RETURN_IF_ERROR(WriteAll(file, bytes, path));
+  return fsync(file) == 0 ? absl::OkStatus() : ErrnoStatus("cannot sync " + path);
+}
+
 absl::Status SyncFolderOf(const std::string& path) {
   const std::string parent = std::filesystem::path(path).parent_path().string();
   const std::string folder = parent.empty() ? "." : parent;
@@ -65,15 +73,12 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
 }
 
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes) {
-  const std::string temporary = absl::StrCat(path, kTemporarySuffix);
-  const int file = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (file < 0) return ErrnoStatus("cannot write " + temporary);
-  {
-    const auto closer = absl::MakeCleanup([file] { close(file); });
-    RADIO_RETURN_IF_ERROR(WriteAll(file, bytes, temporary));
-    if (fsync(file) != 0) return ErrnoStatus("cannot sync " + temporary);
-  }
+  RADIO_RETURN_IF_ERROR(WriteFile(absl::StrCat(path, kTemporarySuffix), O_TRUNC, bytes));
   return CommitTemporary(path);
+}
+
+absl::Status AppendToFile(const std::string& path, absl::string_view bytes) {
+  return WriteFile(path, O_APPEND, bytes);
 }
 
 absl::Status CommitTemporary(const std::string& path) {

@@ -22,6 +22,9 @@ absl::StatusOr<std::string> ReadFile(const std::string& path);
 // Writes a temporary file beside `path`, forces it to the disk and renames it.
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes);
 
+// Adds to the end of the file, made if there is none, and forces that to the disk.
+absl::Status AppendToFile(const std::string& path, absl::string_view bytes);
+
 // Renames `path` + kTemporarySuffix, already on the disk, to `path`, and forces that to the disk.
 absl::Status CommitTemporary(const std::string& path);
 

@@ -1,8 +1,4 @@
 // radio: the command line client.
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
-
 #include "client/cli/command.h"
 
 namespace radio::client {
@@ -21,10 +17,9 @@ void AddConnectionOptions(CLI::App* app, CommandLine* line) {
   app->add_option("--deadline", line->deadline_seconds, "Seconds for a call or a streamed image")
       ->check(CLI::Range(0.001, 86400.0))
       ->capture_default_str();
-  app->add_option("--attempts", options.retry.max_attempts,
-                  "Attempts per call when the server is unavailable or pushes back")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
+  app->add_option("--attempts", line->attempts,
+                  "Attempts when the server is unavailable or pushes back (default: 5, embed 60)")
+      ->check(CLI::Range(1, 1000));
   app->add_flag("--tls", options.tls.enabled, "Encrypt, and check the server's certificate");
   app->add_option("--tls-ca", options.tls.ca_file, "PEM roots (default: the system's)");
   app->add_option("--tls-cert", options.tls.certificate_file, "PEM certificate of this client");
@@ -44,6 +39,7 @@ int Run(int argc, char** argv) {
   AddConnectionOptions(&app, &line);
   AddModels(&app, &line);
   AddHealth(&app, &line);
+  AddEmbed(&app, &line);
   AddPca(&app, &line);
   try {
     app.parse(argc, argv);

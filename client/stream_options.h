@@ -20,9 +20,10 @@ struct StreamOptions {
   v1::Preprocessing preprocessing;
   // Images sent but not answered; the stream holds their bytes until then, to send them again.
   int max_in_flight = 32;
-  // A connection older than this takes no new images: a fresh one may reach a replica that was
-  // added meanwhile.
-  absl::Duration max_connection_age = absl::Minutes(10);
+  // A call older than this takes no new images and ends when those it took are answered. The next
+  // one may reach a replica that was added meanwhile, and servers cut off what outlives the grace
+  // they give to old connections.
+  absl::Duration max_connection_age = absl::Minutes(1);
 };
 
 // Called exactly once per image that Send accepted, in completion order, on gRPC threads and

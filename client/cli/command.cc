@@ -37,6 +37,7 @@ bool ParseSize(absl::string_view text, int* height, int* width) {
 
 absl::StatusOr<std::unique_ptr<FeatureClient>> CommandLine::Connect() {
   options.deadline = absl::Seconds(deadline_seconds);
+  if (attempts > 0) options.retry.max_attempts = attempts;
   if (!token_file.empty()) {
     RADIO_ASSIGN_OR_RETURN(const std::string token, ReadFile(token_file));
     options.token = std::string(absl::StripAsciiWhitespace(token));
@@ -56,10 +57,10 @@ int FailUsage(const absl::Status& status) {
   return kExitUsage;
 }
 
-void ModelFlags::AddTo(CLI::App* command) {
-  command->add_option("--model", model, "Name of a served model (default: the server's)")
+void AddModelOptions(CLI::App* command, std::string* model, std::string* resize) {
+  command->add_option("--model", *model, "Name of a served model (default: the server's)")
       ->type_name("NAME");
-  command->add_option("--resize", resize, kResizeHelp)->type_name("MODE")->capture_default_str();
+  command->add_option("--resize", *resize, kResizeHelp)->type_name("MODE")->capture_default_str();
 }
 
 absl::StatusOr<v1::Preprocessing> ParseResize(const std::string& text) {

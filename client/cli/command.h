@@ -24,6 +24,8 @@ struct CommandLine {
   ClientOptions options;
   double deadline_seconds = 60;
   std::string token_file;
+  // --attempts; 0 leaves the command's own choice.
+  int attempts = 0;
   // The chosen command. Returns an ExitCode.
   std::function<int()> run;
 
@@ -34,19 +36,15 @@ struct CommandLine {
 // Each adds one command with its options to `app`; `line` outlives `app`.
 void AddModels(CLI::App* app, CommandLine* line);
 void AddHealth(CLI::App* app, CommandLine* line);
+void AddEmbed(CLI::App* app, CommandLine* line);
 void AddPca(CLI::App* app, CommandLine* line);
 
 // Both print "radio: <what went wrong>" on stderr.
 int Fail(const absl::Status& status);       // Returns kExitFailed.
 int FailUsage(const absl::Status& status);  // Returns kExitUsage: another command line would do.
 
-// --model and --resize.
-struct ModelFlags {
-  std::string model;
-  std::string resize = "nearest";
-
-  void AddTo(CLI::App* command);
-};
+// --model and --resize. `resize` comes with its default.
+void AddModelOptions(CLI::App* command, std::string* model, std::string* resize);
 
 // "none", "nearest", "preferred", "exact=HxW", "shortest=N" (pixels).
 absl::StatusOr<v1::Preprocessing> ParseResize(const std::string& text);

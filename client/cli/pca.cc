@@ -27,7 +27,8 @@ struct PcaFlags {
   std::string out;
   std::string adaptor = "backbone";
   int pixels_per_token = 0;
-  ModelFlags model;
+  std::string model;
+  std::string resize = "nearest";
 };
 
 double Milliseconds(const google::protobuf::Duration& duration) {
@@ -39,7 +40,7 @@ absl::StatusOr<ImageFeatures> ExtractOne(const FeatureClient& client, const PcaF
                                          const std::string& image) {
   RADIO_ASSIGN_OR_RETURN(std::string bytes, ReadFile(image));
   v1::ExtractRequest request;
-  request.set_model(flags.model.model);
+  request.set_model(flags.model);
   request.add_images()->set_encoded(std::move(bytes));
   *request.mutable_preprocessing() = preprocessing;
   v1::OutputSpec* output = request.add_outputs();
@@ -135,7 +136,7 @@ int DrawAll(const FeatureClient& client, const PcaFlags& flags,
 }
 
 int Pca(CommandLine* line, const PcaFlags& flags) {
-  const auto preprocessing = ParseResize(flags.model.resize);
+  const auto preprocessing = ParseResize(flags.resize);
   if (!preprocessing.ok()) return FailUsage(preprocessing.status());
   const auto client = line->Connect();
   if (!client.ok()) return FailUsage(client.status());
@@ -163,7 +164,7 @@ void AddPca(CLI::App* app, CommandLine* line) {
       ->add_option("--pixels-per-token", flags->pixels_per_token,
                    "Size of the picture (default: that of the image)")
       ->check(CLI::Range(1, 256));
-  flags->model.AddTo(command);
+  AddModelOptions(command, &flags->model, &flags->resize);
   command->callback([line, flags] { line->run = [line, flags] { return Pca(line, *flags); }; });
 }
 

@@ -148,6 +148,7 @@ class FakeFeatureService::Stream final
     if (finished_) return;
     if (ok) {
       waiting_.push_back(std::move(request_));
+      ++service_->record_.received;
       const int unanswered = static_cast<int>(waiting_.size()) + (writing_ ? 1 : 0);
       service_->record_.most_unanswered = std::max(service_->record_.most_unanswered, unanswered);
       StartRead(&request_);

@@ -47,6 +47,8 @@ struct FakeRecord {
   std::vector<absl::Duration> deadlines;
   // Each call's "authorization", empty without one.
   std::vector<std::string> authorizations;
+  // Images that arrived on streams, and images answered anywhere.
+  int received = 0;
   int images = 0;
   // On one stream, images received and not answered, at most.
   int most_unanswered = 0;
