@@ -159,6 +159,24 @@ def test_failure_while_writing_leaves_the_old_artefact_as_it_was(run, tmp_path, 
     assert os.listdir(tmp_path / "out") == ["model"]
 
 
+def test_old_artefact_comes_back_when_the_new_one_cannot_take_its_place(run, tmp_path, monkeypatch):
+    path = save(vit_checkpoint(), tmp_path / "c")
+    assert export(run, path, tmp_path)[0] == 0
+    from radio_export import export as module
+
+    before, replace = sorted(os.listdir(tmp_path / "out" / "model")), os.replace
+
+    def fail(source, target):
+        if source.name == "new":
+            raise OSError(13, "Permission denied", str(target))
+        replace(source, target)
+
+    monkeypatch.setattr(module.os, "replace", fail)
+    code, error = export(run, path, tmp_path, "--adaptors", "clip")
+    assert code == 1 and "Permission denied" in error
+    assert sorted(os.listdir(tmp_path / "out" / "model")) == before and os.listdir(tmp_path / "out") == ["model"]
+
+
 def test_folder_that_is_no_artefact_is_never_replaced(run, tmp_path):
     folder = tmp_path / "out" / "model"
     folder.mkdir(parents=True)

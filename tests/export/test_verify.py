@@ -66,6 +66,14 @@ def test_modules_swapped_together_with_their_checksums_fail_the_self_test(artefa
     assert code == 1 and "self-test: backbone summary differs" in error
 
 
+def test_promised_width_that_the_module_does_not_keep_is_seen(artefact, run):
+    manifest = read_manifest(artefact)
+    manifest.adaptors[0].feature_dim += 1
+    write_manifest(manifest, artefact)
+    code, error = run("verify", artefact)
+    assert code == 1 and "clip: the manifest promises widths" in error
+
+
 def test_path_in_a_file_name_is_refused(artefact, run):
     manifest = read_manifest(artefact)
     manifest.backbone.name = "../model/backbone.pt"

@@ -151,8 +151,19 @@ def _placed(output: Path):
         folder = scratch / "new"
         folder.mkdir()
         yield folder
-        if output.exists():
-            os.replace(output, scratch / "old")
-        os.replace(folder, output)
+        _replace(output, folder, scratch / "old")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _replace(output: Path, folder: Path, aside: Path) -> None:
+    """`folder` becomes `output`; what was there goes to `aside`, or back when that fails."""
+    existed = output.exists()
+    if existed:
+        os.replace(output, aside)
+    try:
+        os.replace(folder, output)
+    except OSError:
+        if existed:
+            os.replace(aside, output)
+        raise

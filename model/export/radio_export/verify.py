@@ -52,11 +52,22 @@ def _check_outputs(directory: Path, manifest) -> float:
     outputs = selftest.run_artefact(directory, manifest, images)
     if [o.adaptor for o in test.outputs] != list(outputs):
         raise ExportError("self_test.outputs: not the backbone and every adaptor in order")
+    _check_widths(manifest, outputs)
     worst = 0.0
     for recorded, (summary, features) in zip(test.outputs, outputs.values(), strict=True):
         for kind, bytes_, got in (("summary", recorded.summary, summary), ("features", recorded.features, features)):
             worst = max(worst, _distance(f"{recorded.adaptor} {kind}", bytes_, got, LIMITS[manifest.precision]))
     return worst
+
+
+def _check_widths(manifest, outputs) -> None:
+    """The widths that the manifest promises are those of the modules."""
+    promised = {a.name: (a.summary_dim, a.feature_dim) for a in manifest.adaptors}
+    promised["backbone"] = (len(manifest.summary_indices) * manifest.feature_dim, manifest.feature_dim)
+    for name, tensors in outputs.items():
+        found = tuple(t.shape[-1] for t in tensors)
+        if found != promised[name]:
+            raise ExportError(f"{name}: the manifest promises widths {promised[name]}, the module gives {found}")
 
 
 def _distance(what: str, recorded: bytes, got: torch.Tensor, limit: float) -> float:

@@ -28,7 +28,7 @@ class Architecture:
     patch_size: int = 16
     mlp_norm: bool = False
     layer_scale: bool = False
-    # timm's own image size. A `cpe_max_size` equal to it would switch the position resize off in the reference.
+    # timm's own image size (0: not a timm model). A `cpe_max_size` equal to it switches the position resize off.
     image_size: int = 224
 
 
@@ -42,7 +42,7 @@ ARCHITECTURES = {
     "vit_so400m_patch16_224": Architecture(1152, 27, 16, 4304),
     "vit_base_patch16_v2_224": Architecture(768, 12, 12, 3072, layer_scale=True, image_size=592),
     "vit_large_patch16_v2_224": Architecture(1024, 24, 16, 4096, layer_scale=True, image_size=592),
-    "dino_v2_g_student": Architecture(1536, 40, 24, 4096, patch_size=14, layer_scale=True),
+    "dino_v2_g_student": Architecture(1536, 40, 24, 4096, patch_size=14, layer_scale=True, image_size=0),
     "eradio": Architecture(192, 16, 16, 768),
 }
 
