@@ -11,6 +11,7 @@
 #include "model/preprocess/jpeg_decoder.h"
 #include "model/preprocess/orientation.h"
 #include "model/preprocess/png_decoder.h"
+#include "model/preprocess/resize.h"
 #include "model/preprocess/webp_decoder.h"
 
 namespace radio {
@@ -81,6 +82,19 @@ absl::StatusOr<RgbImage> DecodeImage(absl::Span<const uint8_t> encoded,
   RADIO_ASSIGN_OR_RETURN(const ImageFormat format, CheckFormat(encoded, limits));
   RADIO_ASSIGN_OR_RETURN(DecodedFile file, DecodeStored(format, encoded, limits));
   return ApplyOrientation(std::move(file.image), file.orientation);
+}
+
+absl::StatusOr<RgbImage> DecodeAndResize(absl::Span<const uint8_t> encoded,
+                                         const DecodeLimits& limits, Size size) {
+  RADIO_ASSIGN_OR_RETURN(const ImageHeader header, ReadImageHeader(encoded, limits));
+  if (header.format == ImageFormat::kJpeg && header.orientation == 1 && header.size != size &&
+      !IsHeightFirst(header.size, size)) {
+    StreamResizer resizer(header.size, size);
+    RADIO_RETURN_IF_ERROR(DecodeJpegRows(encoded, limits, [&] { return resizer.NextRow(); }));
+    return resizer.Finish();
+  }
+  RADIO_ASSIGN_OR_RETURN(RgbImage image, DecodeImage(encoded, limits));
+  return ResizeBicubic(std::move(image), size);
 }
 
 }  // namespace radio

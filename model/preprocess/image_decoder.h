@@ -20,6 +20,11 @@ absl::StatusOr<ImageHeader> ReadImageHeader(absl::Span<const uint8_t> encoded,
 // is IMAGE_UNDECODABLE, never a picture with a gray half; of an animation the first frame counts.
 absl::StatusOr<RgbImage> DecodeImage(absl::Span<const uint8_t> encoded, const DecodeLimits& limits);
 
+// The same bytes as ResizeBicubic of DecodeImage, `size` being that of the upright picture. Most
+// JPEGs are resized while they are decoded: their pixels never lie in memory as a whole.
+absl::StatusOr<RgbImage> DecodeAndResize(absl::Span<const uint8_t> encoded,
+                                         const DecodeLimits& limits, Size size);
+
 }  // namespace radio
 
 #endif  // RADIO_MODEL_PREPROCESS_IMAGE_DECODER_H_

@@ -42,11 +42,11 @@ int MulDiv255(int a, int b) {
 }
 
 // Ink amounts are stored inverted (255 = none), the habit that Adobe's programs established.
-void AppendCmyk(const uint8_t* cmyk, int width, std::vector<uint8_t>* rgb) {
+void CmykToRgb(const uint8_t* cmyk, int width, uint8_t* rgb) {
   for (int x = 0; x < width; ++x, cmyk += 4) {
     const int light = cmyk[3];
     for (int c = 0; c < 3; ++c) {
-      rgb->push_back(static_cast<uint8_t>(std::max(0, light - MulDiv255(255 - cmyk[c], light))));
+      *rgb++ = static_cast<uint8_t>(std::max(0, light - MulDiv255(255 - cmyk[c], light)));
     }
   }
 }
@@ -55,6 +55,8 @@ bool IsHarmless(int warning) {
   return warning == JWRN_JFIF_MAJOR || warning == JWRN_ADOBE_XFORM || warning == JWRN_BOGUS_ICC ||
          warning == JWRN_EXTRANEOUS_DATA;
 }
+
+using NextRow = absl::FunctionRef<uint8_t*()>;
 
 // One pass over one file. Use: Open, then Decode or nothing.
 class JpegReader {
@@ -83,17 +85,19 @@ class JpegReader {
     return StoredHeader{size(), Orientation()};
   }
 
-  absl::StatusOr<RgbImage> Decode() {
-    RgbImage image{size(), {}};
-    image.pixels.reserve(size_t{3} * size().height * size().width);
+  absl::Status Decode(NextRow next_row) {
     max_scans_ = MaxScans(size());
-    std::vector<uint8_t> row(size_t{4} * size().width);
-    if (!Guard([&] { ReadRows(row.data(), &image.pixels); })) {
-      return Undecodable("JPEG", failure_ == kTooManyScans
-                                     ? absl::StrCat("more than ", max_scans_, " scans")
-                                     : "the data is damaged or ends early");
+    std::vector<uint8_t> cmyk(info_.num_components == 4 ? size_t{4} * size().width : 0);
+    if (Guard([&] { ReadRows(next_row, cmyk.empty() ? nullptr : cmyk.data()); })) {
+      return absl::OkStatus();
     }
-    return image;
+    return Undecodable("JPEG", failure_ == kTooManyScans
+                                   ? absl::StrCat("more than ", max_scans_, " scans")
+                                   : "the data is damaged or ends early");
+  }
+
+  Size size() const {
+    return {static_cast<int>(info_.image_height), static_cast<int>(info_.image_width)};
   }
 
  private:
@@ -102,10 +106,6 @@ class JpegReader {
   template <typename Info>
   static JpegReader* Of(Info* info) {
     return static_cast<JpegReader*>(info->client_data);
-  }
-
-  Size size() const {
-    return {static_cast<int>(info_.image_height), static_cast<int>(info_.image_width)};
   }
 
   // Runs `step`; false when libjpeg gave up. An error jumps out of `step`, so nothing with a
@@ -135,17 +135,14 @@ class JpegReader {
     jpeg_read_header(&info_, TRUE);
   }
 
-  void ReadRows(uint8_t* row, std::vector<uint8_t>* pixels) {
-    const bool cmyk = info_.num_components == 4;
+  // `cmyk` is room for a row of a file that has four components, else null.
+  void ReadRows(NextRow next_row, uint8_t* cmyk) {
     info_.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
     jpeg_start_decompress(&info_);
     while (info_.output_scanline < info_.output_height) {
-      jpeg_read_scanlines(&info_, &row, 1);
-      if (cmyk) {
-        AppendCmyk(row, size().width, pixels);
-      } else {
-        pixels->insert(pixels->end(), row, row + ptrdiff_t{3} * size().width);
-      }
+      uint8_t* row = next_row();
+      jpeg_read_scanlines(&info_, cmyk ? &cmyk : &row, 1);
+      if (cmyk) CmykToRgb(cmyk, size().width, row);
     }
     jpeg_finish_decompress(&info_);
   }
@@ -177,12 +174,23 @@ absl::StatusOr<StoredHeader> ReadJpegHeader(absl::Span<const uint8_t> encoded,
   return JpegReader(encoded).Open(limits);
 }
 
+absl::Status DecodeJpegRows(absl::Span<const uint8_t> encoded, const DecodeLimits& limits,
+                            NextRow next_row) {
+  JpegReader reader(encoded);
+  RADIO_RETURN_IF_ERROR(reader.Open(limits).status());
+  return reader.Decode(next_row);
+}
+
 absl::StatusOr<DecodedFile> DecodeJpeg(absl::Span<const uint8_t> encoded,
                                        const DecodeLimits& limits) {
   JpegReader reader(encoded);
   RADIO_ASSIGN_OR_RETURN(const StoredHeader header, reader.Open(limits));
-  RADIO_ASSIGN_OR_RETURN(RgbImage image, reader.Decode());
-  return DecodedFile{std::move(image), header.orientation};
+  const size_t row_bytes = size_t{3} * header.size.width;
+  DecodedFile file{{header.size, std::vector<uint8_t>(row_bytes * header.size.height)},
+                   header.orientation};
+  uint8_t* next = file.image.pixels.data();
+  RADIO_RETURN_IF_ERROR(reader.Decode([&] { return std::exchange(next, next + row_bytes); }));
+  return file;
 }
 
 }  // namespace radio

@@ -147,9 +147,9 @@ absl::StatusOr<PreparedImage> Preprocessor::Prepare(const ModelSpec& spec,
     if (target == size) return PreparedImage{*tensor, size};
     return PreparedImage{ToTensor(ResizeBicubic(ToImage(*tensor), target)), size};
   }
-  RADIO_ASSIGN_OR_RETURN(RgbImage image,
-                         DecodeImage(std::get<EncodedImage>(source).bytes.data, options_.limits));
-  return PreparedImage{ToTensor(ResizeBicubic(std::move(image), target)), size};
+  RADIO_ASSIGN_OR_RETURN(RgbImage image, DecodeAndResize(std::get<EncodedImage>(source).bytes.data,
+                                                         options_.limits, target));
+  return PreparedImage{ToTensor(std::move(image)), size};
 }
 
 }  // namespace radio

@@ -47,6 +47,8 @@ TEST(DamagedImageTest, NoPrefixOfAFilePassesForAnImage) {
     for (size_t size = 0; size < whole.size(); ++size) {
       const Encoded prefix(whole.begin(), whole.begin() + size);
       ASSERT_EQ(ReasonFor(prefix), Reason::kImageUndecodable) << size << " of " << whole.size();
+      ASSERT_EQ(ReasonOf(DecodeAndResize(prefix, {}, {16, 16}).status()),
+                Reason::kImageUndecodable);
     }
   }
 }

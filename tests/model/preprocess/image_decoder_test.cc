@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "model/errors.h"
+#include "model/preprocess/resize.h"
 #include "tests/testing/encode_image.h"
 
 namespace radio {
@@ -48,6 +49,14 @@ TEST_P(PillowFixtureTest, TheHeaderAgreesWithTheDecodedImage) {
                            : path().extension() == ".png" ? ImageFormat::kPng
                                                           : ImageFormat::kWebp;
   EXPECT_EQ(header->format, want);
+}
+
+TEST_P(PillowFixtureTest, DecodingAndResizingInOneGivesTheSameBytes) {
+  for (const Size size : {Size{16, 32}, Size{64, 48}, Size{37, 53}, Size{8, 100}, Size{80, 16}}) {
+    const absl::StatusOr<RgbImage> image = DecodeAndResize(encoded(), {}, size);
+    ASSERT_TRUE(image.ok()) << image.status();
+    EXPECT_EQ(MaxDifference(*image, ResizeBicubic(*Decode(encoded()), size)), 0);
+  }
 }
 
 TEST_P(PillowFixtureTest, BytesAfterTheImageDoNotMatter) {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <random>
 
 #include "tests/testing/encode_image.h"
@@ -39,6 +40,25 @@ TEST(ResizeTest, TheSameSizeReturnsTheInputItself) {
   RgbImage image = MakePicture({20, 30});
   const uint8_t* pixels = image.pixels.data();
   EXPECT_EQ(ResizeBicubic(std::move(image), {20, 30}).pixels.data(), pixels);
+}
+
+TEST(ResizeTest, AnImageThatComesRowByRowGivesTheSame) {
+  const RgbImage source = MakePicture({61, 97});
+  for (const Size size : {Size{28, 40}, Size{90, 132}, Size{61, 40}, Size{60, 97}}) {
+    StreamResizer resizer(source.size, size);
+    for (size_t i = 0; i < source.pixels.size(); i += 97 * 3) {
+      std::copy_n(&source.pixels[i], 97 * 3, resizer.NextRow());
+    }
+    EXPECT_EQ(MaxDifference(resizer.Finish(), ResizeBicubic(source, size)), 0);
+  }
+}
+
+TEST(ResizeTest, ThePassThatRemovesFarMoreGoesFirst) {
+  EXPECT_FALSE(IsHeightFirst({61, 97}, {60, 97}));
+  EXPECT_TRUE(IsHeightFirst({61, 97}, {60, 98}));
+  EXPECT_FALSE(IsHeightFirst({61, 97}, {62, 98}));
+  EXPECT_FALSE(IsHeightFirst({200, 300}, {100, 250}));
+  EXPECT_TRUE(IsHeightFirst({200, 300}, {99, 250}));
 }
 
 TEST(ResizeTest, AFlatImageStaysFlatAtEverySize) {
