@@ -106,10 +106,10 @@ void FeatureExtractor::Extract(ExtractRequest request, Done done) {
 
 void FeatureExtractor::Prepare(const std::shared_ptr<Item>& item) {
   const Call& call = *item->call;
-  if (call.cancel->cancelled()) return Finish(*item, absl::CancelledError("the caller went away"));
-  if (call.deadline <= parts_.clock->Now()) {
+  if (call.cancel->expired() || call.deadline <= parts_.clock->Now()) {
     return Finish(*item, MakeError(Reason::kExpiredInQueue, "the deadline passed before decoding"));
   }
+  if (call.cancel->cancelled()) return Finish(*item, absl::CancelledError("the caller went away"));
   if (!item->source.ok()) return Finish(*item, item->source.status());
   absl::StatusOr<PreparedImage> prepared =
       preprocessor_.Prepare(call.model->spec(), *item->source, call.resize);

@@ -11,6 +11,11 @@
 namespace radio::server {
 namespace {
 
+// A client's deadline passes earlier than what arrives of it: gRPC rounds timeouts up on the way,
+// to two or three digits, and the way itself takes time.
+constexpr double kDeadlineSlack = 0.05;
+constexpr absl::Duration kMinDeadlineSlack = absl::Milliseconds(10);
+
 // Errors of the server's own making deserve more attention than a caller's.
 LogLevel LevelOf(const absl::Status& status) {
   switch (status.code()) {
@@ -94,6 +99,15 @@ absl::Time DeadlineOf(const grpc::ServerContextBase& context, const ServiceOptio
     left = absl::FromChrono(deadline - std::chrono::system_clock::now());
   }
   return clock.Now() + std::min(left, options.max_deadline);
+}
+
+void CancelOrExpire(CancelToken* token, absl::Time begin, absl::Time deadline, absl::Time now) {
+  const absl::Duration slack = std::max(kMinDeadlineSlack, (deadline - begin) * kDeadlineSlack);
+  if (now + slack < deadline) {
+    token->Cancel();
+  } else {
+    token->Expire();
+  }
 }
 
 }  // namespace radio::server

@@ -11,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "model/base/mutex.h"
+#include "model/batching/task.h"
 #include "server/service_parts.h"
 
 namespace radio::server {
@@ -32,6 +33,8 @@ class CallRecord {
   void ItemAnswered(const absl::Status& status);
   // A request was refused as a whole.
   void Rejected(const absl::Status& status);
+
+  absl::Time start() const { return start_; }
 
   // The call is over. Once.
   void End(const absl::Status& status);
@@ -57,6 +60,10 @@ class CallRecord {
 // has none, and never later than the maximum.
 absl::Time DeadlineOf(const grpc::ServerContextBase& context, const ServiceOptions& options,
                       const Clock& clock);
+
+// What gRPC's OnCancel means: gRPC cancels calls that are past their deadline too, and so do
+// clients, some of them a little early.
+void CancelOrExpire(CancelToken* token, absl::Time begin, absl::Time deadline, absl::Time now);
 
 }  // namespace radio::server
 

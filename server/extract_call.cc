@@ -70,6 +70,8 @@ void ExtractCall::ItemDone(size_t index, ItemResult result) {
 }
 
 void ExtractCall::Respond() {
+  // Nobody would read it; what the status says goes to the metrics only.
+  if (cancel_->expired()) return FinishWith(absl::DeadlineExceededError("the answer was late"));
   if (cancel_->cancelled()) return FinishWith(absl::CancelledError("the caller went away"));
   WireMessage message = EncodeResponse({&model_->spec(), &outputs_}, std::move(results_));
   if (message.size() > kMaxMessageBytes) {
@@ -90,16 +92,13 @@ void ExtractCall::FinishWith(absl::Status status) {
 }
 
 void ExtractCall::OnCancel() {
-  // A call whose deadline has passed is cancelled by gRPC too; the core drops such work by itself,
-  // as expired.
-  if (parts_.clock->Now() < deadline_) cancel_->Cancel();
+  CancelOrExpire(cancel_.get(), record_.start(), deadline_, parts_.clock->Now());
 }
 
 void ExtractCall::OnDone() {
   if (status_.ok() && context_->IsCancelled()) {
-    // The answer did not reach the caller.
-    status_ = parts_.clock->Now() < deadline_ ? absl::CancelledError("the caller went away")
-                                              : absl::DeadlineExceededError("the answer was late");
+    status_ = cancel_->expired() ? absl::DeadlineExceededError("the answer was late")
+                                 : absl::CancelledError("the caller went away");
   }
   // The server may be gone as soon as the record has ended.
   permit_ = AdmissionPermit();

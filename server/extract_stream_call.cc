@@ -169,7 +169,10 @@ void ExtractStreamCall::Do(const Step& step) {
   if (step.write != nullptr) StartWrite(step.write);
 }
 
-void ExtractStreamCall::OnCancel() { cancel_->Cancel(); }
+void ExtractStreamCall::OnCancel() {
+  CancelOrExpire(cancel_.get(), record_.start(), DeadlineOf(*context_, options_, *parts_.clock),
+                 parts_.clock->Now());
+}
 
 void ExtractStreamCall::OnDone() {
   absl::Status status;
@@ -177,7 +180,11 @@ void ExtractStreamCall::OnDone() {
     MutexLock lock(&mutex_);
     status = status_;
   }
-  if (status.ok() && cancel_->cancelled()) status = absl::CancelledError("the caller went away");
+  if (status.ok() && cancel_->expired()) {
+    status = absl::DeadlineExceededError("the stream's deadline passed");
+  } else if (status.ok() && cancel_->cancelled()) {
+    status = absl::CancelledError("the caller went away");
+  }
   record_.End(status);
   // Nothing of this may be touched afterwards.
   self_.reset();

@@ -22,7 +22,7 @@ void BatchWorker::Loop() {
     if (batch.run.empty() && batch.dropped.empty()) return;
     for (std::unique_ptr<Task>& task : batch.dropped) {
       absl::Status why =
-          task->work().cancel->cancelled()
+          task->work().cancel->cancelled() && !task->work().cancel->expired()
               ? absl::CancelledError("the caller went away")
               : MakeError(Reason::kExpiredInQueue, "the deadline passed while the image waited");
       CompleteLater(std::move(task), std::move(why));

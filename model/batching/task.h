@@ -13,14 +13,26 @@
 
 namespace radio {
 
-// Set when the caller is gone. Thread-safe.
+// Set when nobody waits for the answer any more; the first reason stays. Thread-safe.
 class CancelToken {
  public:
-  void Cancel() { cancelled_.store(true, std::memory_order_relaxed); }
-  bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
+  // The caller went away.
+  void Cancel() { Set(State::kCancelled); }
+  // The caller's deadline has passed.
+  void Expire() { Set(State::kExpired); }
+
+  bool cancelled() const { return state_.load(std::memory_order_relaxed) != State::kWanted; }
+  bool expired() const { return state_.load(std::memory_order_relaxed) == State::kExpired; }
 
  private:
-  std::atomic<bool> cancelled_{false};
+  enum class State { kWanted, kCancelled, kExpired };
+
+  void Set(State state) {
+    State wanted = State::kWanted;
+    state_.compare_exchange_strong(wanted, state, std::memory_order_relaxed);
+  }
+
+  std::atomic<State> state_{State::kWanted};
 };
 
 // Completes exactly once: by Complete, or with CANCELLED when it is destroyed before. Not

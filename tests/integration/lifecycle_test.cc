@@ -1,0 +1,235 @@
+// Starting, health, draining and what a start refuses.
+#include <gmock/gmock.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <future>
+
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "model/errors.h"
+#include "tests/testing/fake_artefact.h"
+#include "tests/testing/gate.h"
+#include "tests/testing/test_server.h"
+
+namespace radio {
+namespace {
+
+using ::grpc::health::v1::HealthCheckRequest;
+using ::grpc::health::v1::HealthCheckResponse;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+HealthCheckResponse::ServingStatus HealthOf(const TestServer& server, const std::string& name) {
+  const auto stub = grpc::health::v1::Health::NewStub(server.channel());
+  grpc::ClientContext context;
+  HealthCheckRequest request;
+  request.set_service(name);
+  HealthCheckResponse response;
+  return stub->Check(&context, request, &response).ok() ? response.status()
+                                                        : HealthCheckResponse::SERVICE_UNKNOWN;
+}
+
+TEST(HealthTest, EveryNameIsServingUntilTheDrainAndLivenessBeyondIt) {
+  TestServer::Options options;
+  options.models = {"m", "n"};
+  TestServer server(options);
+  for (const char* name : {"", "radio.v1.FeatureService", "readiness", "liveness", "m", "n"}) {
+    EXPECT_EQ(HealthOf(server, name), HealthCheckResponse::SERVING) << name;
+  }
+  EXPECT_EQ(HealthOf(server, "nonesuch"), HealthCheckResponse::SERVICE_UNKNOWN);
+  EXPECT_TRUE(server.server().Shutdown());
+  for (const char* name : {"", "radio.v1.FeatureService", "readiness", "m", "n"}) {
+    EXPECT_EQ(HealthOf(server, name), HealthCheckResponse::NOT_SERVING) << name;
+  }
+  EXPECT_EQ(HealthOf(server, "liveness"), HealthCheckResponse::SERVING);
+}
+
+TEST(HealthTest, AWatchSeesTheDrain) {
+  TestServer server;
+  const auto stub = grpc::health::v1::Health::NewStub(server.channel());
+  grpc::ClientContext context;
+  HealthCheckRequest request;
+  request.set_service("readiness");
+  const auto watch = stub->Watch(&context, request);
+  HealthCheckResponse response;
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
+  EXPECT_TRUE(server.server().Shutdown());
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
+  context.TryCancel();
+}
+
+class DrainTest : public testing::Test {
+ protected:
+  DrainTest() {
+    options_.hook = [this](absl::Span<const BatchItem>) {
+      gate_.Pass();
+      return absl::OkStatus();
+    };
+    gate_.Close();
+  }
+
+  // A call that is in the engine when this returns.
+  std::future<grpc::Status> BeginCall(TestServer* server) {
+    auto call = std::async(std::launch::async, [server] {
+      grpc::ClientContext context;
+      v1::ExtractResponse response;
+      return server->stub().Extract(&context, PixelRequest(1), &response);
+    });
+    gate_.AwaitWaiting(1);
+    return call;
+  }
+
+  TestServer::Options options_;
+  Gate gate_;
+};
+
+TEST_F(DrainTest, CallsInWorkEndAndNewOnesAreSentElsewhere) {
+  TestServer server(options_);
+  std::future<grpc::Status> call = BeginCall(&server);
+  std::future<bool> drained =
+      std::async(std::launch::async, [&] { return server.server().Shutdown(); });
+  grpc::Status refused;
+  do {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(100));
+    v1::ExtractResponse response;
+    refused = server.stub().Extract(&context, PixelRequest(2), &response);
+  } while (refused.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(ReasonOf(refused), "SERVER_DRAINING");
+  gate_.Open();
+  EXPECT_TRUE(call.get().ok());
+  EXPECT_TRUE(drained.get());
+}
+
+TEST_F(DrainTest, ACallThatDoesNotEndIsNotWaitedForLongerThanConfigured) {
+  options_.configure = [](config::ServerConfig* config) { config->set_drain_timeout_ms(20); };
+  auto server = std::make_unique<TestServer>(options_);
+  std::future<grpc::Status> call = BeginCall(server.get());
+  EXPECT_FALSE(server->server().Shutdown());
+  gate_.Open();
+  EXPECT_TRUE(call.get().ok());
+}
+
+TEST_F(DrainTest, DestructionAlonePutsEverythingInOrder) {
+  auto server = std::make_unique<TestServer>(options_);
+  std::future<grpc::Status> call = BeginCall(server.get());
+  gate_.Open();
+  EXPECT_TRUE(call.get().ok());
+  server.reset();
+}
+
+absl::Status StartError(const config::ServerConfig& config, FakeEngine::Hook hook = nullptr) {
+  return server::Server::Start(config, TestServer::Factory(std::move(hook))).status();
+}
+
+TEST(StartTest, APortInUseIsRefused) {
+  TestServer server;
+  TestServer::Options options;
+  options.configure = [&](config::ServerConfig* config) {
+    config->set_listen_address(server.server().grpc_address());
+  };
+  EXPECT_THAT(std::string(StartError(TestServer::Config(options)).message()),
+              HasSubstr("listen_address"));
+  options.configure = [&](config::ServerConfig* config) {
+    config->set_metrics_address(server.server().metrics_address());
+  };
+  EXPECT_THAT(std::string(StartError(TestServer::Config(options)).message()),
+              HasSubstr("metrics_address"));
+}
+
+TEST(StartTest, AnAlteredFileIsRefusedByNameAndNothingRuns) {
+  const config::ServerConfig config = TestServer::Config({});
+  std::ofstream(config.models(0).path() + "/adaptor_clip.pt") << "adaptor_clip.pT";
+  bool made = false;
+  const auto error =
+      server::Server::Start(config,
+                            [&](const server::EngineSource&,
+                                const ModelSpec&) -> absl::StatusOr<std::unique_ptr<Engine>> {
+                              made = true;
+                              return absl::InternalError("not reached");
+                            });
+  EXPECT_THAT(std::string(error.status().message()),
+              AllOf(HasSubstr("models[0]"), HasSubstr("adaptor_clip.pt"), HasSubstr("SHA-256")));
+  EXPECT_FALSE(made);
+}
+
+TEST(StartTest, EveryBrokenManifestIsListed) {
+  TestServer::Options options;
+  options.models = {"x", "y", "z"};
+  const config::ServerConfig config = TestServer::Config(options);
+  std::ofstream(config.models(0).path() + "/manifest.textproto") << "format_version: 9";
+  unlink((config.models(2).path() + "/manifest.textproto").c_str());
+  EXPECT_THAT(std::string(StartError(config).message()),
+              AllOf(HasSubstr("models[0].path: "), HasSubstr("format_version: must be 1, is 9"),
+                    HasSubstr("models[2].path: ")));
+}
+
+TEST(StartTest, AModelThatFailsItsSelfTestIsRefused) {
+  TestServer::Options options;
+  const config::ServerConfig config = TestServer::Config(options);
+  config::ModelManifest manifest = FakeManifest();
+  // Another picture than the outputs were recorded with.
+  manifest.mutable_self_test()->mutable_images(0)->mutable_pixels()->assign(32 * 32 * 3, 'x');
+  WriteFakeArtefact(config.models(0).path(), manifest);
+  EXPECT_THAT(std::string(StartError(config).message()), HasSubstr("self-test"));
+}
+
+TEST(StartTest, AnEngineThatCannotBeMadeIsRefusedWithItsReason) {
+  const auto error =
+      server::Server::Start(TestServer::Config({}),
+                            [](const server::EngineSource& source,
+                               const ModelSpec&) -> absl::StatusOr<std::unique_ptr<Engine>> {
+                              EXPECT_EQ(source.device, "cpu");
+                              EXPECT_EQ(source.backbone_file, "backbone.pt");
+                              EXPECT_EQ(source.adaptor_files.size(), 2u);
+                              return absl::FailedPreconditionError("no such device");
+                            });
+  EXPECT_EQ(error.status().message(), "models[0]: no such device");
+}
+
+// Whether the server knows a method of that path.
+bool HasMethod(const TestServer& server, const std::string& path) {
+  grpc::GenericStub stub(server.channel());
+  grpc::ClientContext context;
+  grpc::CompletionQueue queue;
+  auto call = stub.PrepareUnaryCall(&context, path, grpc::ByteBuffer(), &queue);
+  call->StartCall();
+  grpc::ByteBuffer response;
+  grpc::Status status;
+  call->Finish(&response, &status, nullptr);
+  void* tag = nullptr;
+  bool ok = false;
+  queue.Next(&tag, &ok);
+  return status.error_code() != grpc::StatusCode::UNIMPLEMENTED;
+}
+
+TEST(StartTest, ReflectionIsServedOnlyWhenConfigured) {
+  const char* const path = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
+  TestServer plain;
+  EXPECT_FALSE(HasMethod(plain, path));
+  TestServer::Options options;
+  options.configure = [](config::ServerConfig* config) { config->set_reflection(true); };
+  TestServer reflecting(options);
+  grpc::GenericStub stub(reflecting.channel());
+  grpc::ClientContext context;
+  grpc::CompletionQueue queue;
+  auto stream = stub.PrepareCall(&context, path, &queue);
+  stream->StartCall(nullptr);
+  void* tag = nullptr;
+  bool ok = false;
+  ASSERT_TRUE(queue.Next(&tag, &ok));
+  stream->WritesDone(nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok));
+  grpc::Status status;
+  stream->Finish(&status, nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok));
+  EXPECT_TRUE(status.ok()) << status.error_message();
+}
+
+}  // namespace
+}  // namespace radio
