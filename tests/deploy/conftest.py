@@ -1,0 +1,25 @@
+"""What the checks of deploy/ share."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+
+@pytest.fixture(scope="session")
+def rules():
+    """The groups of deploy/prometheus/rules.yaml."""
+    import rule_file
+
+    return rule_file.read()
+
+
+@pytest.fixture(scope="session")
+def checker(rules):
+    """What expressions may name."""
+    import metric_table
+    import rule_file
+
+    return metric_table.Checker(rule_file.recorded(rules))
