@@ -10,26 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from radio_export import ops
-from radio_export.vit import Linear
+from radio_export.eradio_attention import AttentionBlock, AttentionConfig
+from radio_export.eradio_conv import C2f, Downsample, Stem
 
-ops.register()
-
-NORM_EPS = 1e-5  # Layer norms of the attention blocks (torch's default).
 MAX_WINDOW = 16  # Largest window the `optimal` rule chooses.
 STRIDE = 32  # Both sides of an image must be multiples of it.
 PATCH = 16  # Stride of the feature grid.
-
-
-@dataclass
-class AttentionConfig:
-    """One attention block. `strided`: attention on a map of half the resolution; `hidden`: width of the bias MLP."""
-
-    dim: int
-    heads: int
-    mlp_dim: int
-    strided: bool
-    hidden: int
 
 
 @dataclass
@@ -58,155 +44,6 @@ def optimal_window(height: int, width: int, stride: int = STRIDE, largest: int =
         if n % candidate == 0:
             window = candidate
     return window
-
-
-class ConvNorm(nn.Module):
-    """Convolution with its batch norm folded in."""
-
-    def __init__(self, in_dim: int, out_dim: int, kernel: int, stride: int = 1):
-        super().__init__()
-        self.conv = nn.Conv2d(in_dim, out_dim, kernel, stride, kernel // 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv(x)
-
-
-class ConvSilu(ConvNorm):
-    """The same with SiLU."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.silu(self.conv(x))
-
-
-class Stem(nn.Module):
-    """Two strided convolutions with ReLU: stride 4."""
-
-    def __init__(self, stem: int, dim: int):
-        super().__init__()
-        self.conv_down = nn.Sequential(ConvNorm(3, stem, 3, 2), nn.ReLU(), ConvNorm(stem, dim, 3, 2), nn.ReLU())
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv_down(x)
-
-
-class Bottleneck(nn.Module):
-    """x + two 3 x 3 convolutions."""
-
-    def __init__(self, dim: int):
-        super().__init__()
-        self.cv1 = ConvSilu(dim, dim, 3)
-        self.cv2 = ConvSilu(dim, dim, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.cv2(self.cv1(x))
-
-
-class C2f(nn.Module):
-    """YOLOv8's block: half of the channels runs through a chain whose every step is kept and mixed at the end."""
-
-    def __init__(self, dim: int, steps: int):
-        super().__init__()
-        self.cv1 = ConvSilu(dim, dim, 1)
-        self.m = nn.ModuleList(Bottleneck(dim // 2) for _ in range(steps))
-        self.cv2 = ConvSilu((2 + steps) * (dim // 2), dim, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        a, b = self.cv1(x).chunk(2, dim=1)
-        kept = [a, b]
-        for step in self.m:
-            kept.append(step(kept[-1]))
-        return self.cv2(torch.cat(kept, dim=1))
-
-
-class Downsample(nn.Module):
-    """Strided convolution between levels."""
-
-    def __init__(self, dim: int):
-        super().__init__()
-        self.reduction = ConvNorm(dim, 2 * dim, 3, 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.reduction(x)
-
-
-class RelativeBias(nn.Module):
-    """`[1, heads, w^2, w^2]`: 16 sigmoid(MLP(log-spaced relative coordinates)), float32 until the end."""
-
-    def __init__(self, heads: int, hidden: int, pretrained_window: int):
-        super().__init__()
-        self.unit: int = pretrained_window - 1
-        self.cpb_mlp = nn.Sequential(nn.Linear(2, hidden), nn.ReLU(), nn.Linear(hidden, heads, bias=False))
-
-    def forward(self, window: int, device: torch.device, dtype: torch.dtype) -> Tensor:
-        offsets = torch.arange(1 - window, window, device=device)
-        spaced = offsets.to(torch.float32) / self.unit * 8
-        spaced = torch.sign(spaced) * torch.log2(spaced.abs() + 1) / 3  # log2(8) = 3
-        dy, dx = torch.meshgrid([spaced, spaced], indexing="ij")
-        per_offset = self.cpb_mlp(torch.stack([dy, dx], dim=-1).view(-1, 2))
-        cells = torch.arange(window * window, device=device)
-        y, x = torch.div(cells, window, rounding_mode="floor"), cells % window
-        row = y.unsqueeze(1) - y.unsqueeze(0) + window - 1
-        index = row * (2 * window - 1) + x.unsqueeze(1) - x.unsqueeze(0) + window - 1
-        bias = 16 * torch.sigmoid(per_offset[index.flatten()])
-        return bias.view(window * window, window * window, -1).permute(2, 0, 1).unsqueeze(0).to(dtype)
-
-
-class WindowAttention(nn.Module):
-    """Attention inside windows `[windows, w^2, C]`, given as tokens `[windows w^2, C]`, plus the relative bias."""
-
-    def __init__(self, config: AttentionConfig, pretrained_window: int):
-        super().__init__()
-        self.heads: int = config.heads
-        self.head_dim: int = config.dim // config.heads
-        self.qkv = Linear(config.dim, 3 * config.dim, bias=False)
-        self.pos_emb_funct = RelativeBias(config.heads, config.hidden, pretrained_window)
-        self.proj = Linear(config.dim, config.dim, bias=False)
-
-    def forward(self, residual: Tensor, x: Tensor, window: int) -> Tensor:
-        qkv = self.qkv(x).view(-1, window * window, 3, self.heads, self.head_dim).permute(2, 0, 3, 1, 4)
-        bias = self.pos_emb_funct(window, x.device, x.dtype)
-        out = F.scaled_dot_product_attention(qkv[0], qkv[1], qkv[2], attn_mask=bias)
-        return self.proj.add_to(residual, out.transpose(1, 2).reshape(x.size(0), x.size(1)))
-
-
-class Mlp(nn.Module):
-    """`residual + fc2(gelu(fc1(x)))`, without biases."""
-
-    def __init__(self, dim: int, hidden: int):
-        super().__init__()
-        self.fc1 = Linear(dim, hidden, bias=False)
-        self.fc2 = Linear(hidden, dim, bias=False)
-
-    def forward(self, residual: Tensor, x: Tensor) -> Tensor:
-        return self.fc2.add_to(residual, self.fc1.gelu(x))
-
-
-class AttentionBlock(nn.Module):
-    """Half the input plus half of what windowed attention makes of it. x `[B, C, H, W]`, sides multiples of w (2w)."""
-
-    strided: torch.jit.Final[bool]
-
-    def __init__(self, config: AttentionConfig, pretrained_window: int):
-        super().__init__()
-        self.strided = config.strided
-        dim = config.dim
-        self.pre_conv = nn.Identity() if config.strided else ConvNorm(dim, dim, 3)
-        self.downsample_op = nn.Conv2d(dim, dim, 2, 2) if config.strided else nn.Identity()
-        self.upsample_op = nn.ConvTranspose2d(dim, dim, 2, 2) if config.strided else nn.Identity()
-        self.norm1 = nn.LayerNorm(dim, eps=NORM_EPS)
-        self.attn = WindowAttention(config, pretrained_window)
-        self.norm2 = nn.LayerNorm(dim, eps=NORM_EPS)
-        self.mlp = Mlp(dim, config.mlp_dim)
-
-    def forward(self, x: Tensor, window: int) -> Tensor:
-        y = self.downsample_op(x) if self.strided else self.pre_conv(x) + x
-        b, c, h, w = y.shape
-        rows, columns = h // window, w // window
-        tokens = y.view(b, c, rows, window, columns, window).permute(0, 2, 4, 3, 5, 1).reshape(-1, c)
-        tokens = self.attn(tokens, self.norm1(tokens), window)
-        tokens = self.mlp(tokens, self.norm2(tokens))
-        y = tokens.view(b, rows, columns, window, window, c).permute(0, 5, 1, 3, 2, 4).reshape(b, c, h, w)
-        return 0.5 * self.upsample_op(y) + 0.5 * x
 
 
 class Block(nn.Module):

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from radio_export.checkpoint import Checkpoint
-from radio_export.eradio import MAX_WINDOW, AttentionConfig, EradioBackbone, EradioConfig
+from radio_export.eradio import MAX_WINDOW, EradioBackbone, EradioConfig
+from radio_export.eradio_attention import AttentionConfig
 from radio_export.errors import ExportError
 from radio_export.vit_weights import conditioner
 from radio_export.weights import cast, count_blocks, load_strict, require

@@ -158,16 +158,14 @@ def _build_mlp(tensors: dict[str, Tensor], where: str) -> tuple[nn.Module, int]:
     with torch.device("meta"):
         head = kind(in_dim, hidden, out_dim, count)
     ours = {theirs: mine for mine, theirs in names.items()}
-    load_strict(head, _renamed(tensors, ours), lambda name: where + next(iter(_renamed({name: 0}, names))))
+    load_strict(head, {_renamed(k, ours): v for k, v in tensors.items()}, lambda name: where + _renamed(name, names))
     return head, out_dim
 
 
-def _renamed(tensors, names):
-    """The same values with each key's module replaced by `names`."""
-    return {
-        ".".join([names.get(k.rpartition(".")[0], k.rpartition(".")[0]), k.rpartition(".")[2]]): v
-        for k, v in tensors.items()
-    }
+def _renamed(key: str, modules: dict[str, str]) -> str:
+    """`key` with its module (all but the last part) replaced where `modules` names it."""
+    module, _, parameter = key.rpartition(".")
+    return f"{modules.get(module, module)}.{parameter}"
 
 
 def _build_attention(tensors: dict[str, Tensor], where: str) -> tuple[nn.Module, int]:

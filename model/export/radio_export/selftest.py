@@ -40,7 +40,7 @@ def run_artefact(directory: Path, manifest, images: list[np.ndarray]) -> dict[st
     tensors = [torch.from_numpy(image).permute(2, 0, 1) for image in images]
     grids = torch.tensor([[t.shape[1] // patch, t.shape[2] // patch] for t in tensors])
     outputs = {}
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.jit.optimized_execution(False):  # Each module runs once.
         backbone = torch.jit.load(str(directory / manifest.backbone.name), map_location="cpu")
         prefix, features = backbone(tensors, [False] * len(tensors))
         summary = prefix[:, list(manifest.summary_indices)].flatten(1)
