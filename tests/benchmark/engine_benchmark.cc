@@ -1,0 +1,242 @@
+// engine_benchmark --artefact=DIR: how near the engine comes to what the machine can do, and what
+// packing images of many sizes is worth. Every figure is a ratio of times taken in this run.
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <limits>
+#include <random>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "model/engine/torch/runtime_environment.h"
+#include "model/engine/torch/torch_engine.h"
+#include "tests/benchmark/machine_load.h"
+#include "tests/benchmark/model_work.h"
+#include "tests/testing/artefact.h"
+
+ABSL_FLAG(std::string, artefact, "", "folder of an exported ViT model");
+ABSL_FLAG(int, threads, 0, "intra-op threads; 0: one per core");
+ABSL_FLAG(int, repeats, 5, "runs of each variant, interleaved; the fastest counts");
+ABSL_FLAG(int, sizes, 20, "sizes never seen before, each compared with its own repetition");
+ABSL_FLAG(int, soak, 0, "batches of random sizes after which memory is compared; 0: none");
+ABSL_FLAG(bool, thread_time, false,
+          "count processor time instead of wall time: for a busy machine, with --threads=1");
+ABSL_FLAG(std::string, json, "", "also write the figures to this file");
+
+namespace radio {
+namespace {
+
+// Sides of the mixed batch, in pixels, before they are fitted to the model's step.
+constexpr int kMix[][2] = {{224, 224}, {224, 336}, {336, 224}, {432, 432}, {512, 384}};
+constexpr int kSquares[] = {224, 432, 512};
+
+double Now() { return absl::GetFlag(FLAGS_thread_time) ? ThreadSeconds() : WallSeconds(); }
+
+class Figures {
+ public:
+  void Add(const std::string& name, double value, const std::string& remark) {
+    std::printf("%-34s %10.3f  %s\n", name.c_str(), value, remark.c_str());
+    std::fflush(stdout);
+    entries_.push_back(absl::StrFormat("  \"%s\": %.6g", name, value));
+  }
+  void Write(const std::string& file) const {
+    std::ofstream(file) << "{\n" << absl::StrJoin(entries_, ",\n") << "\n}\n";
+  }
+
+ private:
+  std::vector<std::string> entries_;
+};
+
+class EngineBenchmark {
+ public:
+  EngineBenchmark(Engine* engine, const ModelSpec& spec, ModelWork work, Figures* figures)
+      : engine_(engine), spec_(spec), work_(std::move(work)), figures_(figures) {
+    for (const auto& side : kMix) mix_.push_back(Fit({side[0], side[1]}));
+    request_[0].features = request_[0].summary = true;
+  }
+
+  void Run(int threads) {
+    const int repeats = absl::GetFlag(FLAGS_repeats);
+    int64_t rows = 0;
+    for (const Size size : mix_) rows += TokensOf(size);
+    const double ceiling = MatmulCeiling(work_, rows, threads, repeats, Now);
+    figures_->Add(
+        "ceiling_gflops", ceiling / 1e9,
+        ComputesInBfloat16(work_) ? "bfloat16, model's shapes" : "float32, model's shapes");
+    MeasureMix(ceiling, repeats);
+    MeasureSquares(ceiling, repeats);
+    MeasureUnseenSizes(absl::GetFlag(FLAGS_sizes));
+    MeasureMemory(absl::GetFlag(FLAGS_soak));
+  }
+
+ private:
+  Size Fit(Size size) const { return NearestSupportedSize(spec_, size); }
+
+  int64_t TokensOf(Size size) const {
+    const Size grid = spec_.GridOf(size);
+    return int64_t{grid.height} * grid.width + spec_.num_prefix_tokens;
+  }
+
+  double FlopsOf(const std::vector<Size>& sizes) const {
+    double flops = 0;
+    for (const Size size : sizes) flops += work_.FlopsOf(TokensOf(size));
+    return flops;
+  }
+
+  // Seconds of one batch of these sizes.
+  double TimeBatch(const std::vector<Size>& sizes) {
+    std::vector<ImageTensor> images;
+    for (const Size size : sizes) {
+      std::vector<uint8_t> pixels(static_cast<size_t>(size.height) * size.width * 3);
+      for (uint8_t& pixel : pixels) pixel = static_cast<uint8_t>(random_() >> 24);
+      images.push_back({DataType::kUint8, size, false, Bytes::Own(std::move(pixels))});
+    }
+    std::vector<BatchItem> batch;
+    for (const ImageTensor& image : images) batch.push_back({&image, &request_});
+    const double start = Now();
+    const auto results = engine_->Run(batch);
+    const double end = Now();
+    if (!results.ok() || !(*results)[0].ok()) {
+      std::fprintf(stderr, "run failed: %s\n", results.status().ToString().c_str());
+      std::exit(1);
+    }
+    return end - start;
+  }
+
+  // The fastest of each variant; a variant is a list of batches. Interleaved, so that a slow spell
+  // of the machine hits all of them.
+  std::vector<double> BestOf(const std::vector<std::vector<std::vector<Size>>>& variants,
+                             int repeats) {
+    std::vector<double> best(variants.size(), std::numeric_limits<double>::max());
+    for (int i = 0; i <= repeats; ++i) {
+      for (size_t v = 0; v < variants.size(); ++v) {
+        double seconds = 0;
+        for (const std::vector<Size>& batch : variants[v]) seconds += TimeBatch(batch);
+        // The first round warms up.
+        if (i > 0) best[v] = std::min(best[v], seconds);
+      }
+    }
+    return best;
+  }
+
+  void MeasureMix(double ceiling, int repeats) {
+    std::vector<std::vector<Size>> one_by_one;
+    Size largest;
+    for (const Size size : mix_) {
+      one_by_one.push_back({size});
+      largest = {std::max(largest.height, size.height), std::max(largest.width, size.width)};
+    }
+    const std::vector<Size> padded(mix_.size(), largest);
+    const std::vector<double> best = BestOf({{mix_}, one_by_one, {padded}}, repeats);
+    const double images = static_cast<double>(mix_.size());
+    figures_->Add("packed_images_per_second", images / best[0], "mix of five sizes");
+    figures_->Add("packed_of_ceiling", FlopsOf(mix_) / best[0] / ceiling, "useful rate / ceiling");
+    figures_->Add("packed_over_one_by_one", best[1] / best[0], "speed-up, same images");
+    figures_->Add("packed_over_padded", best[2] / best[0],
+                  absl::StrCat("all at ", largest.height, " x ", largest.width));
+  }
+
+  void MeasureSquares(double ceiling, int repeats) {
+    std::vector<std::vector<std::vector<Size>>> variants;
+    for (const int side : kSquares) variants.push_back({{Fit({side, side})}});
+    const std::vector<double> best = BestOf(variants, repeats);
+    for (size_t v = 0; v < variants.size(); ++v) {
+      const Size size = variants[v][0][0];
+      figures_->Add(absl::StrCat("one_image_", size.height, "_of_ceiling"),
+                    FlopsOf({size}) / best[v] / ceiling, absl::StrFormat("%.1f ms", best[v] * 1e3));
+    }
+  }
+
+  Size RandomSize() {
+    std::uniform_int_distribution<int> side(spec_.resolution_step, 512);
+    return Fit({side(random_), side(random_)});
+  }
+
+  void MeasureUnseenSizes(int count) {
+    double first = 0;
+    double again = 0;
+    for (int i = 0; i < count; ++i) {
+      const std::vector<Size> batch = {RandomSize(), RandomSize()};
+      first += TimeBatch(batch);
+      again += std::min(TimeBatch(batch), TimeBatch(batch));
+    }
+    if (count > 0) figures_->Add("unseen_over_repeated", first / again, "time, random sizes");
+  }
+
+  void MeasureMemory(int batches) {
+    if (batches <= 0) return;
+    const auto soak = [&](int count) {
+      for (int i = 0; i < count; ++i) TimeBatch({RandomSize(), RandomSize(), RandomSize()});
+    };
+    // The allocator settles in the first fifth.
+    soak(batches / 5);
+    const int64_t before = ResidentBytes();
+    soak(batches - batches / 5);
+    figures_->Add("memory_growth",
+                  static_cast<double>(ResidentBytes()) / static_cast<double>(before),
+                  absl::StrFormat("from %d MB, over %d batches", before >> 20, batches));
+  }
+
+  Engine* const engine_;
+  const ModelSpec spec_;
+  const ModelWork work_;
+  Figures* const figures_;
+  std::vector<Size> mix_;
+  std::vector<OutputRequest> request_ = std::vector<OutputRequest>(1);
+  // Unseeded on purpose: two runs in a row must not be equal, nothing here checks a value.
+  std::mt19937 random_{std::random_device()()};
+};
+
+int Main(const std::string& directory) {
+  const auto artefact = ReadArtefact(directory);
+  if (!artefact.ok()) {
+    std::fprintf(stderr, "%s\n", artefact.status().ToString().c_str());
+    return 1;
+  }
+  TorchEngine::Options options;
+  options.directory = artefact->directory;
+  options.backbone_file = artefact->backbone_file;
+  options.adaptor_files = artefact->adaptor_files;
+  options.intra_op_threads = absl::GetFlag(FLAGS_threads);
+  if (options.intra_op_threads == 0) {
+    options.intra_op_threads = static_cast<int>(std::thread::hardware_concurrency());
+  }
+  const double start = Now();
+  const auto engine = TorchEngine::Load(options, artefact->spec);
+  const double end = Now();
+  if (!engine.ok()) {
+    std::fprintf(stderr, "%s\n", engine.status().ToString().c_str());
+    return 1;
+  }
+  Figures figures;
+  std::printf("%s %s, %s\n", artefact->spec.version.c_str(), artefact->spec.precision.c_str(),
+              (*engine)->description().c_str());
+  figures.Add("load_seconds", end - start, "");
+  const MachineLoad load;
+  EngineBenchmark benchmark(engine->get(), artefact->spec,
+                            ReadModelWork(absl::StrCat(directory, "/", artefact->backbone_file)),
+                            &figures);
+  benchmark.Run(options.intra_op_threads);
+  figures.Add("foreign_cpu_share", load.ForeignShare(), "above 0.05: repeat on a quiet machine");
+  figures.Add("resident_mb", static_cast<double>(ResidentBytes() >> 20), "");
+  if (!absl::GetFlag(FLAGS_json).empty()) figures.Write(absl::GetFlag(FLAGS_json));
+  return 0;
+}
+
+}  // namespace
+}  // namespace radio
+
+int main(int argc, char** argv) {
+  radio::ConfigureRuntimeEnvironment(argv);
+  absl::SetProgramUsageMessage("engine_benchmark --artefact=DIR [--threads=N] [--json=FILE]");
+  absl::ParseCommandLine(argc, argv);
+  return radio::Main(absl::GetFlag(FLAGS_artefact));
+}

@@ -1,0 +1,92 @@
+#include "tests/benchmark/model_work.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/randn.h>
+#include <c10/core/InferenceMode.h>
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+
+#include "absl/strings/match.h"
+#include "model/ops/cpu_features.h"
+#include "model/ops/operators.h"
+
+namespace radio {
+namespace {
+
+at::Tensor Prepack(const at::Tensor& weight) {
+  return c10::Dispatcher::singleton()
+      .findSchemaOrThrow("mkldnn::_reorder_linear_weight", "")
+      .typed<at::Tensor(const at::Tensor&, std::optional<int64_t>)>()
+      .call(weight, 1024);
+}
+
+// Seconds of one product [rows, inner] x [outer, inner]^T at its best.
+double BestProduct(int64_t rows, int64_t outer, int64_t inner, at::ScalarType type, int repeats,
+                   double (*seconds)()) {
+  const at::Tensor input = at::randn({rows, inner}).to(type);
+  const at::Tensor weight = at::randn({outer, inner}).to(type);
+  const at::Tensor packed = Prepack(weight);
+  double best = std::numeric_limits<double>::max();
+  for (int i = 0; i < repeats; ++i) {
+    for (const at::Tensor& w : {weight, packed}) {
+      const double start = seconds();
+      ops::Linear(input, w, {}, {}, "none");
+      best = std::min(best, seconds() - start);
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+double ModelWork::FlopsOf(int64_t tokens) const {
+  double weights = 0;
+  for (const auto& [outer, inner] : linears) {
+    weights += static_cast<double>(outer) * static_cast<double>(inner);
+  }
+  const double n = static_cast<double>(tokens);
+  return 2 * n * weights + 4 * n * n * static_cast<double>(channels) * static_cast<double>(blocks);
+}
+
+ModelWork ReadModelWork(const std::string& backbone_file) {
+  const torch::jit::Module module = torch::jit::load(backbone_file);
+  ModelWork work;
+  for (const auto& parameter : module.named_parameters()) {
+    const at::Tensor& weight = parameter.value;
+    if (weight.dim() != 2 || !absl::EndsWith(parameter.name, ".weight")) continue;
+    work.linears.emplace_back(weight.size(0), weight.size(1));
+    work.bfloat16 = weight.scalar_type() == at::kBFloat16;
+    if (!absl::EndsWith(parameter.name, "attn.qkv.weight")) continue;
+    ++work.blocks;
+    work.channels = weight.size(1);
+  }
+  return work;
+}
+
+bool ComputesInBfloat16(const ModelWork& work) { return work.bfloat16 && ops::HasBfloat16Units(); }
+
+double MatmulCeiling(const ModelWork& work, int64_t rows, int threads, int repeats,
+                     double (*seconds)()) {
+  const c10::InferenceMode inference;
+  at::set_num_threads(threads);
+  const at::ScalarType type = ComputesInBfloat16(work) ? at::kBFloat16 : at::kFloat;
+  std::map<std::pair<int64_t, int64_t>, double> best;
+  double flops = 0;
+  double total = 0;
+  for (const auto& shape : work.linears) {
+    const auto& [outer, inner] = shape;
+    const auto [it, is_new] = best.emplace(shape, 0.0);
+    if (is_new) it->second = BestProduct(rows, outer, inner, type, repeats, seconds);
+    flops +=
+        2.0 * static_cast<double>(rows) * static_cast<double>(outer) * static_cast<double>(inner);
+    total += it->second;
+  }
+  return flops / total;
+}
+
+}  // namespace radio
