@@ -16,8 +16,8 @@ def tool(name, origin):
     return path
 
 
-def promtool(*arguments, text=None):
+def promtool(*arguments):
     """(exit code, output) of promtool."""
     command = [tool("promtool", "Debian package prometheus"), *map(str, arguments)]
-    done = subprocess.run(command, input=text, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     return done.returncode, done.stdout
