@@ -25,6 +25,7 @@ check_build() { bazel build -c opt //...; }
 check_test() { tools/test.sh; }
 check_asan() { tools/test.sh --asan; }
 check_tsan() { tools/test.sh --tsan; }
+check_fuzz() { tools/fuzz.sh; }
 
 usage() {
   sed -n '2s/^# //p' "$0" >&2
