@@ -22,7 +22,7 @@ inline constexpr size_t kRowPadding = 32;
 // Room for the horizontal pass: one per channel and pair of pixels of the input, and as many more
 // as another four pixels need.
 struct alignas(32) RowBlock {
-  std::array<int16_t, 2 * kRowsAtOnce> samples;
+  std::array<int16_t, size_t{2} * kRowsAtOnce> samples;
 };
 inline size_t RowBlocks(int width) { return static_cast<size_t>(kChannels) * (width / 2 + 4); }
 

@@ -145,7 +145,7 @@ RADIO_AVX2 void SumPairs(const TapPair* weights, const int16_t* const* pairs, in
     for (int k = 0; k < count; ++k) {
       const Weights pair = Broadcast(weights[k]);
       const int16_t* from = pairs[k] + 2 * i;
-      for (int j = 0; j < 4; ++j) sums[j].Add(Load(from + 16 * j), pair);
+      for (ptrdiff_t j = 0; j < 4; ++j) sums[j].Add(Load(from + 16 * j), pair);
     }
     const __m256i bytes = _mm256_packus_epi16(_mm256_packs_epi32(sums[0].Total(), sums[1].Total()),
                                               _mm256_packs_epi32(sums[2].Total(), sums[3].Total()));

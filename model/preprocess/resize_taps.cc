@@ -19,6 +19,8 @@ double Bicubic(double x) {
   return x < 1.0 ? inner : x < 2.0 ? outer : 0.0;
 }
 
+int RoundedHalfUp(double x) { return static_cast<int>(std::floor(x + 0.5)); }
+
 // The taps of all outputs before rounding: output i has weights[i * stride] to
 // weights[i * stride + count[i] - 1] for the inputs from first[i].
 struct ExactTaps {
@@ -40,8 +42,8 @@ ExactTaps MakeExactTaps(int in, int out) {
   taps.weights.resize(static_cast<size_t>(out) * taps.stride);
   for (int i = 0; i < out; ++i) {
     const double center = (i + 0.5) * scale;
-    const int first = std::max(static_cast<int>(center - support + 0.5), 0);
-    const int count = std::min(static_cast<int>(center + support + 0.5), in) - first;
+    const int first = std::max(RoundedHalfUp(center - support), 0);
+    const int count = std::min(RoundedHalfUp(center + support), in) - first;
     double* weights = taps.weights.data() + ptrdiff_t{i} * taps.stride;
     double sum = 0.0;
     for (int t = 0; t < count; ++t) {
