@@ -84,8 +84,20 @@ googleapis_protos = repository_rule(
 )
 
 def _cuda_toolkit_impl(ctx):
-    nvcc = ctx.path("/usr/local/cuda/bin/nvcc")
-    ctx.file("BUILD", "")
+    toolkit = ctx.path("/usr/local/cuda")
+    nvcc = toolkit.get_child("bin").get_child("nvcc")
+    if nvcc.exists:
+        ctx.symlink(toolkit.get_child("include"), "include")
+        ctx.symlink(toolkit.get_child("lib64"), "lib64")
+    ctx.file("BUILD", """
+cc_library(
+    name = "cudart",
+    srcs = glob(["lib64/libcudart.so"]),
+    hdrs = glob(["include/**"]),
+    includes = ["include"],
+    visibility = ["//visibility:public"],
+)
+""")
     ctx.file("defs.bzl", "HAVE_CUDA = {}\nNVCC = {}\n".format(nvcc.exists, repr(str(nvcc))))
 
 cuda_toolkit = repository_rule(

@@ -139,7 +139,11 @@ class Pass {
 
   // Copies only what is not in host memory and contiguous already.
   RowMatrix ToHost(const at::Tensor& tensor) {
-    at::Tensor host = tensor.to(c10::kCPU).contiguous();
+    at::Tensor host = tensor.contiguous();
+    if (!host.is_cpu()) {
+      host = at::empty(host.sizes(), host.options().device(c10::kCPU).pinned_memory(true));
+      host.copy_(tensor);
+    }
     RowMatrix matrix;
     matrix.channels = host.size(1);
     if (host.scalar_type() == c10::kBFloat16) {

@@ -2,9 +2,13 @@
 
 #include <ATen/Context.h>
 #include <dlfcn.h>
+#include <limits.h>
+#include <link.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <array>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -17,32 +21,52 @@ namespace {
 constexpr char kOperators[] = "libradio_ops_cuda.so";
 
 std::string ProgramFolder() {
-  std::array<char, 4096> path{};
+  std::array<char, PATH_MAX> path{};
   const ssize_t length = readlink("/proc/self/exe", path.data(), path.size() - 1);
   const std::string program(path.data(), length > 0 ? static_cast<size_t>(length) : 0);
   return program.substr(0, program.rfind('/'));
 }
 
-// Beside the program, where it is installed; in the build tree; on the linker's path.
+// Beside the program, where it is installed; in the tree that it was built in; on the linker's
+// path.
 void* OpenOperators() {
-  const std::string folder = ProgramFolder();
-  for (const std::string& path :
-       {absl::StrCat(folder, "/", kOperators),
-        absl::StrCat(folder, "/../../model/ops/", kOperators), std::string(kOperators)}) {
-    if (void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL)) return library;
+  std::string folder = ProgramFolder();
+  std::vector<std::string> candidates = {absl::StrCat(folder, "/", kOperators)};
+  for (; !folder.empty(); folder.resize(folder.rfind('/'))) {
+    candidates.push_back(absl::StrCat(folder, "/model/ops/cuda/", kOperators));
   }
-  return nullptr;
+  for (const std::string& path : candidates) {
+    if (access(path.c_str(), R_OK) == 0) return dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
+  }
+  return dlopen(kOperators, RTLD_NOW | RTLD_GLOBAL);
 }
 
-// Libraries stay loaded: their kernels are in the dispatcher.
-absl::Status LoadLibraries() {
-  if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
+// libtorch_cuda.so lies beside the libtorch_cpu.so that this process has loaded.
+void* OpenLibtorchCuda() {
+  void* cpu = dlopen("libtorch_cpu.so", RTLD_LAZY | RTLD_NOLOAD);
+  link_map* map = nullptr;
+  std::array<char, PATH_MAX> path{};
+  if (cpu != nullptr && dlinfo(cpu, RTLD_DI_LINKMAP, &map) == 0 &&
+      realpath(map->l_name, path.data()) != nullptr) {
+    const std::string file(path.data());
+    const std::string folder = file.substr(0, file.rfind('/'));
+    return dlopen(absl::StrCat(folder, "/libtorch_cuda.so").c_str(), RTLD_NOW | RTLD_GLOBAL);
+  }
+  return dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL);
+}
+
+using DeviceName = const char* (*)(int device);
+
+// Libraries stay loaded: their kernels are in the dispatcher. Returns what names a device.
+absl::StatusOr<DeviceName> LoadLibraries() {
+  if (OpenLibtorchCuda() == nullptr) {
     return absl::FailedPreconditionError(absl::StrCat("no CUDA in this LibTorch: ", dlerror()));
   }
-  if (OpenOperators() == nullptr) {
+  void* operators = OpenOperators();
+  if (operators == nullptr) {
     return absl::FailedPreconditionError(absl::StrCat("no CUDA operators: ", dlerror()));
   }
-  return absl::OkStatus();
+  return reinterpret_cast<DeviceName>(dlsym(operators, "radio_cuda_device_name"));
 }
 
 }  // namespace
@@ -54,14 +78,14 @@ absl::StatusOr<std::string> LoadCuda(const std::string& device) {
     return absl::InvalidArgumentError(
         absl::StrCat("device must be \"cpu\" or \"cuda:N\", got \"", device, "\""));
   }
-  static const absl::Status* const libraries = new absl::Status(LoadLibraries());
-  RADIO_RETURN_IF_ERROR(*libraries);
+  static const auto* const libraries = new absl::StatusOr<DeviceName>(LoadLibraries());
+  RADIO_ASSIGN_OR_RETURN(const DeviceName device_name, *libraries);
   const int devices = at::detail::getCUDAHooks().getNumGPUs();
   if (index >= devices) {
     return absl::FailedPreconditionError(
         absl::StrCat(device, ": this machine has ", devices, " usable CUDA devices"));
   }
-  return std::string("GPU");
+  return std::string(device_name(index));
 }
 
 }  // namespace radio

@@ -1,0 +1,48 @@
+"""The CUDA operators: built where a CUDA toolkit is installed, absent elsewhere."""
+
+load("@cuda//:defs.bzl", "HAVE_CUDA", "NVCC")
+load("//bazel:radio.bzl", "RADIO_COPTS")
+
+# Machine code for A100, H100, B200 and RTX 50; the last one also as PTX for what comes later.
+_ARCHITECTURES = [
+    "arch=compute_80,code=sm_80",
+    "arch=compute_90,code=sm_90",
+    "arch=compute_100,code=sm_100",
+    "arch=compute_120,code=[sm_120,compute_120]",
+]
+
+# What a program that serves on CUDA needs beside it; empty without a toolkit.
+CUDA_OPERATORS = ["//model/ops/cuda:libradio_ops_cuda.so"] if HAVE_CUDA else []
+
+def cuda_operators(name, visibility):
+    if not HAVE_CUDA:
+        return
+    native.genrule(
+        name = "kernels_object",
+        srcs = [
+            "kernels.cu",
+            "kernels.h",
+        ],
+        outs = ["kernels.pic.o"],
+        cmd = "{} -std=c++17 -O3 -Xcompiler -fPIC,-Wall {} -I. -c $(location kernels.cu) -o $@".format(
+            NVCC,
+            " ".join(["-gencode '{}'".format(a) for a in _ARCHITECTURES]),
+        ),
+        message = "Compiling CUDA kernels",
+    )
+    native.cc_binary(
+        name = name,
+        srcs = [
+            "kernels.h",
+            "kernels.pic.o",
+            "register.cc",
+        ],
+        copts = RADIO_COPTS,
+        linkshared = True,
+        linkstatic = True,
+        visibility = visibility,
+        deps = [
+            "@cuda//:cudart",
+            "@libtorch//:libtorch_cuda",
+        ],
+    )

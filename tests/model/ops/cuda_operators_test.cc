@@ -1,0 +1,117 @@
+// The CUDA operators: that they load anywhere, and that on a GPU they compute what the CPU
+// computes.
+#include <ATen/TensorOperators.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/allclose.h>
+#include <ATen/ops/rand.h>
+#include <ATen/ops/randint.h>
+#include <ATen/ops/randn.h>
+#include <ATen/ops/tensor.h>
+#include <gmock/gmock.h>
+
+#include <vector>
+
+#include "model/engine/torch/cuda_support.h"
+#include "model/ops/operators.h"
+
+namespace radio::ops {
+namespace {
+
+template <typename Signature>
+auto Find(const char* name) {
+  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Signature>();
+}
+
+TEST(CudaOperatorsTest, KernelsAreRegisteredWithOrWithoutADevice) {
+  const absl::StatusOr<std::string> device = LoadCuda("cuda:0");
+  if (!device.ok() && device.status().message().find("usable CUDA devices") == std::string::npos) {
+    GTEST_SKIP() << "built or installed without CUDA: " << device.status();
+  }
+  for (const char* name :
+       {"radio::patchify", "radio::position_embedding", "radio::varlen_attention", "radio::linear",
+        "aten::_flash_attention_forward"}) {
+    const c10::OperatorHandle op = c10::Dispatcher::singleton().findSchemaOrThrow(name, "");
+    EXPECT_TRUE(op.hasKernelForDispatchKey(c10::DispatchKey::CUDA)) << name;
+  }
+}
+
+// Everything below needs a GPU.
+class OnCudaTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    const absl::StatusOr<std::string> device = LoadCuda("cuda:0");
+    if (!device.ok()) GTEST_SKIP() << device.status();
+  }
+};
+
+TEST_F(OnCudaTest, Patchify) {
+  const std::vector<at::Tensor> images = {
+      at::randint(0, 256, {48, 32, 3}, at::kByte).permute({2, 0, 1}), at::rand({3, 16, 64})};
+  std::vector<at::Tensor> uploaded;
+  for (const at::Tensor& image : images) uploaded.push_back(image.to(at::kCUDA));
+  c10::List<bool> conditioned;
+  conditioned.push_back(false);
+  conditioned.push_back(true);
+  const at::Tensor mean = at::tensor({0.5f, 0.4f, 0.3f});
+  const at::Tensor std = at::tensor({0.3f, 0.2f, 0.25f});
+  const auto op = Find<at::Tensor(at::TensorList, const c10::List<bool>&, const at::Tensor&,
+                                  const at::Tensor&, int64_t, at::ScalarType)>("radio::patchify");
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    const at::Tensor expected = Patchify(images, conditioned, mean, std, 16, type);
+    const at::Tensor actual =
+        op.call(uploaded, conditioned, mean.to(at::kCUDA), std.to(at::kCUDA), 16, type);
+    EXPECT_TRUE(at::allclose(actual.cpu().to(at::kFloat), expected.to(at::kFloat), 1e-2, 1e-5));
+  }
+}
+
+TEST_F(OnCudaTest, PositionEmbedding) {
+  const auto op = Find<at::Tensor(const at::Tensor&, at::IntArrayRef, at::IntArrayRef, bool)>(
+      "radio::position_embedding");
+  const at::Tensor table = at::randn({9, 9, 40});
+  for (const bool align_corners : {false, true}) {
+    const at::Tensor expected = PositionEmbedding(table, {3, 9, 12}, {5, 9, 7}, align_corners);
+    const at::Tensor actual = op.call(table.to(at::kCUDA), {3, 9, 12}, {5, 9, 7}, align_corners);
+    EXPECT_TRUE(at::allclose(actual.cpu(), expected, 1e-5, 1e-5));
+  }
+}
+
+TEST_F(OnCudaTest, VarlenAttention) {
+  const auto op = Find<at::Tensor(const at::Tensor&, const at::Tensor&, const at::Tensor&,
+                                  const at::Tensor&, int64_t, double)>("radio::varlen_attention");
+  const at::Tensor cu_seqlens = at::tensor({0, 7, 8, 150, 300}, at::kInt);
+  const at::Tensor qkv = at::randn({300, 3, 2, 80});
+  const at::Tensor expected =
+      VarlenAttention(qkv.select(1, 0), qkv.select(1, 1), qkv.select(1, 2), cu_seqlens, 150, 0.1);
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    const at::Tensor device_qkv = qkv.to(at::kCUDA).to(type);
+    const at::Tensor actual = op.call(device_qkv.select(1, 0), device_qkv.select(1, 1),
+                                      device_qkv.select(1, 2), cu_seqlens.to(at::kCUDA), 150, 0.1);
+    const double tolerance = type == at::kFloat ? 2e-3 : 3e-2;
+    EXPECT_TRUE(at::allclose(actual.cpu().to(at::kFloat), expected, tolerance, tolerance));
+  }
+}
+
+TEST_F(OnCudaTest, Linear) {
+  const auto op =
+      Find<at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
+                      const std::optional<at::Tensor>&, std::string_view)>("radio::linear");
+  const at::Tensor input = at::randn({50, 64});
+  const at::Tensor weight = at::randn({32, 64});
+  const at::Tensor bias = at::randn({32});
+  const at::Tensor residual = at::randn({50, 32});
+  for (const char* activation : {"none", "gelu"}) {
+    const at::Tensor expected = Linear(input, weight, bias, residual, activation);
+    const at::Tensor actual = op.call(input.to(at::kCUDA), weight.to(at::kCUDA), bias.to(at::kCUDA),
+                                      residual.to(at::kCUDA), activation);
+    EXPECT_TRUE(at::allclose(actual.cpu(), expected, 1e-3, 1e-3)) << activation;
+  }
+}
+
+TEST(LoadCudaTest, RefusesNamesThatAreNoDevice) {
+  for (const char* name : {"cuda", "cuda:", "cuda:-1", "cuda:x", "gpu:0", ""}) {
+    EXPECT_EQ(LoadCuda(name).status().code(), absl::StatusCode::kInvalidArgument) << name;
+  }
+}
+
+}  // namespace
+}  // namespace radio::ops
