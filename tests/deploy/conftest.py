@@ -23,3 +23,17 @@ def checker(rules):
     import rule_file
 
     return metric_table.Checker(rule_file.recorded(rules))
+
+
+PROVED = []
+
+
+@pytest.fixture
+def proved():
+    """proved(sentence): what the test has shown, for the end of the run."""
+    return PROVED.append
+
+
+def pytest_terminal_summary(terminalreporter):
+    for sentence in PROVED:
+        terminalreporter.write_line(f"proved: {sentence}")

@@ -37,12 +37,13 @@ def test_a_changed_threshold_turns_the_cases_red(tmp_path):
     assert code != 0 and "RadioRefusing" in output
 
 
-def test_every_alert_has_a_firing_and_a_silent_case(rules):
+def test_every_alert_has_a_firing_and_a_silent_case(rules, proved):
     cases = [c for f in TESTS for t in yaml.safe_load(f.read_text())["tests"] for c in t["alert_rule_test"]]
     for name in {a["alert"] for a in rule_file.alerts(rules)}:
         own = [bool(c["exp_alerts"]) for c in cases if c["alertname"] == name]
         assert True in own, f"{name}: no firing case"
         assert False in own, f"{name}: no silent case"
+    proved(f"{len({c['alertname'] for c in cases})} alerts fire and are silent as {len(cases)} cases for promtool say")
 
 
 def test_every_alert_has_a_severity_a_summary_and_a_runbook_section(rules):
