@@ -53,6 +53,7 @@ Core::Core(const config::ServerConfig& config, std::vector<LoadedModel> models,
   std::vector<std::shared_ptr<const ServedModel>> served;
   for (LoadedModel& model : models) {
     facts_.push_back({model.device, model.load_duration});
+    engines_.push_back({model.spec.name, model.engine.get()});
     const BatchLimits limits = LimitsOf(config, model);
     served.push_back(
         std::make_shared<const ServedModel>(std::move(model.spec), std::move(model.engine), limits,

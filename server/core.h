@@ -16,6 +16,7 @@
 #include "model/model_registry.h"
 #include "server/model_loader.h"
 #include "server/sampled_metrics.h"
+#include "server/watchdog.h"
 
 namespace radio::server {
 
@@ -31,6 +32,8 @@ class Core {
   const ModelRegistry& registry() const { return *registry_; }
   FeatureExtractor& extractor() { return *extractor_; }
   Admission& admission() { return admission_; }
+  // For the watchdog; they live as long as the core.
+  const std::vector<Watchdog::Watched>& engines() const { return engines_; }
 
   // Gauges of queues, admission and models.
   void Sample(std::vector<Sample>* samples) const;
@@ -51,6 +54,7 @@ class Core {
   std::unique_ptr<ThreadPool> preprocess_;
   std::unique_ptr<FeatureExtractor> extractor_;
   std::vector<ModelFacts> facts_;
+  std::vector<Watchdog::Watched> engines_;
 };
 
 }  // namespace radio::server

@@ -45,7 +45,8 @@ absl::StatusOr<LoadedModel> LoadModel(const config::ServedModel& model,
   LoadedModel loaded;
   loaded.spec = SpecOf(manifest, model.name());
   loaded.device = model.device();
-  RADIO_ASSIGN_OR_RETURN(loaded.engine, make_engine(source, loaded.spec));
+  RADIO_ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, make_engine(source, loaded.spec));
+  loaded.engine = std::make_unique<MonitoredEngine>(std::move(engine), Clock::Real());
   RADIO_ASSIGN_OR_RETURN(const SelfTest test, SelfTestOf(manifest));
   RADIO_RETURN_IF_ERROR(RunSelfTest(loaded.engine.get(), loaded.spec, test));
   loaded.load_duration = Clock::Real()->Now() - start;

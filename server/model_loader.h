@@ -13,6 +13,7 @@
 #include "config/server_config.pb.h"
 #include "model/engine/engine.h"
 #include "model/model_spec.h"
+#include "server/monitored_engine.h"
 
 namespace radio::server {
 
@@ -35,7 +36,7 @@ using EngineFactory =
 
 struct LoadedModel {
   ModelSpec spec;
-  std::unique_ptr<Engine> engine;
+  std::unique_ptr<MonitoredEngine> engine;
   std::string device;
   absl::Duration load_duration;
 };

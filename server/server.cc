@@ -28,6 +28,7 @@
 #include "server/sampled_metrics.h"
 #include "server/transport.h"
 #include "server/version.h"
+#include "server/watchdog.h"
 
 namespace radio::server {
 namespace {
@@ -35,6 +36,8 @@ namespace {
 constexpr size_t kMaxTokenFileBytes = 1 << 20;
 // For the kernel to send the last answers. Calls that arrive meanwhile are still told UNAVAILABLE.
 constexpr std::chrono::milliseconds kLinger{100};
+// For calls to hear of a failure that ends the process.
+constexpr absl::Duration kLastWords = absl::Seconds(1);
 
 Logger::Options LoggerOptions(const config::Log& log) {
   Logger::Options options;
@@ -95,6 +98,7 @@ class Server::State {
         authenticator_(std::move(tokens)),
         metrics_(ModelNames(config)) {}
   ~State() {
+    watchdog_.reset();
     Shutdown();
     if (grpc_ != nullptr) {
       // Open health watches never end by themselves.
@@ -108,6 +112,7 @@ class Server::State {
   absl::Status LoadModels(const EngineFactory& make_engine);
   absl::Status Listen();
   absl::Status ServeMetrics();
+  void Watch(std::function<void(int)> exit_process);
   bool Shutdown();
 
   const std::string& grpc_address() const { return grpc_address_; }
@@ -126,6 +131,7 @@ class Server::State {
   std::unique_ptr<grpc::Server> grpc_;
   std::unique_ptr<Health> health_;
   std::unique_ptr<MetricsEndpoint> endpoint_;
+  std::unique_ptr<Watchdog> watchdog_;
   std::string grpc_address_;
   std::string metrics_address_;
   std::atomic<bool> draining_{false};
@@ -197,6 +203,22 @@ absl::Status Server::State::ServeMetrics() {
   return absl::OkStatus();
 }
 
+void Server::State::Watch(std::function<void(int)> exit_process) {
+  const auto give_up = [this, exit_process](const std::string& model, Trouble trouble) {
+    const bool hung = trouble == Trouble::kHungBatch;
+    health_->SetReady(false);
+    logger_.Log(LogLevel::kError, hung ? "batch hangs" : "device failed", {{"model", model}});
+    calls_.BeginDrain();
+    core_->admission().Drain();
+    service_->DrainStreams();
+    calls_.WaitDrained(kLastWords);
+    std::this_thread::sleep_for(kLinger);
+    exit_process(static_cast<int>(trouble));
+  };
+  watchdog_ = std::make_unique<Watchdog>(
+      core_->engines(), absl::Milliseconds(config_.max_batch_duration_ms()), give_up);
+}
+
 void Server::State::Sample(std::vector<server::Sample>* samples) const {
   core_->Sample(samples);
   samples->push_back({Metric::kDraining, {}, draining_ ? 1.0 : 0.0});
@@ -231,12 +253,14 @@ bool Server::State::Shutdown() {
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::ServerConfig& config,
-                                                      const EngineFactory& make_engine) {
+                                                      const EngineFactory& make_engine,
+                                                      std::function<void(int)> exit_process) {
   RADIO_ASSIGN_OR_RETURN(std::vector<std::string> tokens, LoadTokens(config));
   auto state = std::make_unique<State>(config, std::move(tokens));
   RADIO_RETURN_IF_ERROR(state->LoadModels(make_engine));
   RADIO_RETURN_IF_ERROR(state->Listen());
   RADIO_RETURN_IF_ERROR(state->ServeMetrics());
+  state->Watch(std::move(exit_process));
   return std::unique_ptr<Server>(new Server(std::move(state)));
 }
 

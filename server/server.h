@@ -2,6 +2,9 @@
 #ifndef RADIO_SERVER_SERVER_H_
 #define RADIO_SERVER_SERVER_H_
 
+#include <unistd.h>
+
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -17,8 +20,13 @@ class Server {
   // Loads and proves every model, then listens, then says SERVING. `config` keeps its rules
   // (config/validate.h). INVALID_ARGUMENT, or the loading's own error, when anything does not fit;
   // UNAVAILABLE when an address cannot be bound. Blocks for as long as loading takes.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(const config::ServerConfig& config,
-                                                       const EngineFactory& make_engine);
+  //
+  // When a device is beyond use (71) or a batch hangs (72; see watchdog.h), readiness turns false,
+  // calls get what time there is to end, and `exit_process` is called with the code, on another
+  // thread.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(
+      const config::ServerConfig& config, const EngineFactory& make_engine,
+      std::function<void(int)> exit_process = _exit);
   // Shuts down when nobody did, then cuts off what is left.
   ~Server();
   Server(const Server&) = delete;

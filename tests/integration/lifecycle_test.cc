@@ -123,6 +123,38 @@ TEST_F(DrainTest, DestructionAlonePutsEverythingInOrder) {
   server.reset();
 }
 
+TEST(FailureTest, AHungBatchTurnsReadinessOffAndEndsTheProcessWith72) {
+  Gate gate;
+  gate.Close();
+  TestServer::Options options;
+  options.configure = [](config::ServerConfig* config) { config->set_max_batch_duration_ms(100); };
+  const FakeEngine::Hook hang = [&](absl::Span<const BatchItem>) {
+    gate.Pass();
+    return absl::OkStatus();
+  };
+  std::promise<int> exit_code;
+  const auto server = server::Server::Start(TestServer::Config(options), TestServer::Factory(hang),
+                                            [&](int code) { exit_code.set_value(code); });
+  ASSERT_TRUE(server.ok()) << server.status();
+  const auto channel =
+      grpc::CreateChannel((*server)->grpc_address(), grpc::InsecureChannelCredentials());
+  const auto stub = v1::FeatureService::NewStub(channel);
+  auto call = std::async(std::launch::async, [&] {
+    grpc::ClientContext context;
+    v1::ExtractResponse response;
+    return stub->Extract(&context, PixelRequest(1), &response);
+  });
+  EXPECT_EQ(exit_code.get_future().get(), 72);
+  grpc::ClientContext context;
+  HealthCheckRequest request;
+  request.set_service("readiness");
+  HealthCheckResponse response;
+  ASSERT_TRUE(grpc::health::v1::Health::NewStub(channel)->Check(&context, request, &response).ok());
+  EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
+  gate.Open();
+  EXPECT_TRUE(call.get().ok());
+}
+
 absl::Status StartError(const config::ServerConfig& config, FakeEngine::Hook hook = nullptr) {
   return server::Server::Start(config, TestServer::Factory(std::move(hook))).status();
 }

@@ -1,0 +1,55 @@
+// An engine that can be asked how long its current run has been going on.
+#ifndef RADIO_SERVER_MONITORED_ENGINE_H_
+#define RADIO_SERVER_MONITORED_ENGINE_H_
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "model/base/clock.h"
+#include "model/base/mutex.h"
+#include "model/engine/engine.h"
+
+namespace radio::server {
+
+// Passes everything on to another engine. Thread-safe.
+class MonitoredEngine : public Engine {
+ public:
+  // `clock` outlives the engine.
+  MonitoredEngine(std::unique_ptr<Engine> engine, const Clock* clock)
+      : engine_(std::move(engine)), clock_(clock) {}
+
+  absl::StatusOr<std::vector<absl::StatusOr<ItemOutputs>>> Run(
+      absl::Span<const BatchItem> batch) override {
+    SetRunning(clock_->Now());
+    auto results = engine_->Run(batch);
+    SetRunning(absl::InfiniteFuture());
+    return results;
+  }
+  bool healthy() const override { return engine_->healthy(); }
+  std::string description() const override { return engine_->description(); }
+
+  // Zero between runs. Never blocks.
+  absl::Duration running_for() const {
+    MutexLock lock(&mutex_);
+    return std::max(clock_->Now() - running_since_, absl::ZeroDuration());
+  }
+
+ private:
+  void SetRunning(absl::Time since) {
+    MutexLock lock(&mutex_);
+    running_since_ = since;
+  }
+
+  const std::unique_ptr<Engine> engine_;
+  const Clock* const clock_;
+  mutable Mutex mutex_;
+  absl::Time running_since_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
+};
+
+}  // namespace radio::server
+
+#endif  // RADIO_SERVER_MONITORED_ENGINE_H_
