@@ -1,0 +1,116 @@
+#include "model/ops/softmax_tile.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <vector>
+
+namespace radio::ops {
+namespace {
+
+constexpr float kNone = -std::numeric_limits<float>::infinity();
+
+float FromBits(uint16_t bits) {
+  const uint32_t wide = static_cast<uint32_t>(bits) << 16;
+  float value;
+  std::memcpy(&value, &wide, sizeof(value));
+  return value;
+}
+
+struct Row {
+  explicit Row(std::vector<float> values)
+      : scores(std::move(values)), weights(scores.size()), output(5, 3.0f) {}
+  void Run(int64_t valid, float scale) {
+    SoftmaxRow(scores.data(), static_cast<int64_t>(scores.size()), valid, scale, &state,
+               output.data(), 5, weights.data());
+  }
+  std::vector<float> scores;
+  std::vector<uint16_t> weights;
+  std::vector<float> output;
+  RowState state = {kNone, 0.0f};
+};
+
+std::vector<float> Random(size_t count, float spread) {
+  std::mt19937 engine(5);
+  std::normal_distribution<float> normal(0.0f, spread);
+  std::vector<float> values(count);
+  for (float& value : values) value = normal(engine);
+  return values;
+}
+
+TEST(SoftmaxTileTest, WeightsAreExponentials) {
+  for (const float spread : {0.01f, 1.0f, 30.0f}) {
+    const std::vector<float> scores = Random(512, spread);
+    Row row(scores);
+    row.Run(512, 0.7f);
+    double largest = kNone;
+    for (const float s : scores) largest = std::max(largest, 0.7 * double{s});
+    EXPECT_FLOAT_EQ(row.state.largest, static_cast<float>(largest));
+    double sum = 0;
+    for (size_t j = 0; j < 512; ++j) {
+      const double expected = std::exp(0.7 * double{scores[j]} - largest);
+      sum += expected;
+      // Half a unit in the last place of bfloat16, and what float32 loses in a large argument.
+      ASSERT_NEAR(FromBits(row.weights[j]), expected, expected * 0.004 + 1e-30) << scores[j];
+    }
+    EXPECT_NEAR(row.state.sum, sum, sum * 1e-5);
+  }
+}
+
+TEST(SoftmaxTileTest, ColumnsBeyondValidDoNotCount) {
+  Row full(Random(32, 1.0f));
+  Row padded(Random(32, 1.0f));
+  padded.scores.resize(64, 1000.0f);
+  padded.weights.resize(64);
+  full.Run(32, 1.0f);
+  padded.Run(32, 1.0f);
+  EXPECT_FLOAT_EQ(padded.state.sum, full.state.sum);
+  EXPECT_EQ(padded.state.largest, full.state.largest);
+}
+
+TEST(SoftmaxTileTest, TwoTilesAreOneSoftmax) {
+  const std::vector<float> scores = Random(64, 3.0f);
+  Row whole(scores);
+  whole.Run(64, 1.0f);
+  Row parts({scores.begin(), scores.begin() + 32});
+  parts.Run(32, 1.0f);
+  const float before = parts.state.largest;
+  parts.scores.assign(scores.begin() + 32, scores.end());
+  parts.output.assign(5, 2.0f);
+  parts.Run(32, 1.0f);
+  EXPECT_EQ(parts.state.largest, whole.state.largest);
+  EXPECT_NEAR(parts.state.sum, whole.state.sum, whole.state.sum * 1e-6);
+  // What had been summed before shrinks with the old weights.
+  EXPECT_FLOAT_EQ(parts.output[0], 2.0f * std::exp(before - parts.state.largest));
+}
+
+TEST(SoftmaxTileTest, FirstTileForgetsTheOutput) {
+  Row row(Random(32, 1.0f));
+  row.Run(32, 1.0f);
+  EXPECT_THAT(row.output, testing::Each(0.0f));
+}
+
+TEST(SoftmaxTileTest, NanStaysNan) {
+  Row row(Random(64, 1.0f));
+  row.scores[37] = std::nanf("");
+  row.Run(64, 1.0f);
+  EXPECT_TRUE(std::isnan(FromBits(row.weights[37])));
+  EXPECT_TRUE(std::isnan(row.state.sum));
+  EXPECT_FALSE(std::isnan(FromBits(row.weights[36])));
+}
+
+TEST(SoftmaxTileTest, FarSmallerScoresWeighNothing) {
+  std::vector<float> scores(32, -1e30f);
+  scores[3] = 5.0f;
+  Row row(scores);
+  row.Run(32, 1.0f);
+  EXPECT_FLOAT_EQ(row.state.sum, 1.0f);
+  EXPECT_EQ(FromBits(row.weights[3]), 1.0f);
+  EXPECT_LT(FromBits(row.weights[4]), 1e-37f);
+}
+
+}  // namespace
+}  // namespace radio::ops
