@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS / "deploy"), str(TESTS / "integration")]
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +24,13 @@ def checker(rules):
     import rule_file
 
     return metric_table.Checker(rule_file.recorded(rules))
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory):
+    """The messages and the service stub of radio.v1."""
+    stubs = pytest.importorskip("stubs")
+    return stubs.load(tmp_path_factory.mktemp("stubs"))
 
 
 PROVED = []

@@ -1,6 +1,5 @@
 """Fixtures of the tests that run the built programs."""
 
-import importlib
 import sys
 from pathlib import Path
 
@@ -14,23 +13,9 @@ for folder in ("model/export", "tests/export", "tests/integration"):
 @pytest.fixture(scope="session")
 def api(tmp_path_factory):
     """The messages and the service stub of radio.v1, generated from proto/."""
-    import google.rpc
-    import grpc_tools
-    from grpc_tools import protoc
+    import stubs
 
-    out = tmp_path_factory.mktemp("stubs")
-    proto = REPOSITORY / "proto" / "radio" / "v1" / "feature_service.proto"
-    include = [
-        REPOSITORY / "proto",
-        Path(grpc_tools.__file__).parent / "_proto",
-        Path(list(google.rpc.__path__)[0]).parents[1],
-    ]
-    arguments = [f"-I{i}" for i in include] + [f"--python_out={out}", f"--grpc_python_out={out}", str(proto)]
-    assert protoc.main(["protoc", *arguments]) == 0
-    sys.path.insert(0, str(out))
-    messages = importlib.import_module("radio.v1.feature_service_pb2")
-    messages.FeatureServiceStub = importlib.import_module("radio.v1.feature_service_pb2_grpc").FeatureServiceStub
-    return messages
+    return stubs.load(tmp_path_factory.mktemp("stubs"))
 
 
 @pytest.fixture
