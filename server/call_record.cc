@@ -79,16 +79,16 @@ void CallRecord::WriteLogLine(const absl::Status& status, absl::Duration duratio
   const bool slow = duration > slow_call_ && method_ != Method::kExtractStream;
   if (status.ok() && failed_items_ == 0 && !slow) return;
   const absl::Status& cause = status.ok() ? first_failure_ : status;
-  parts_.logger->Log(LevelOf(cause), slow && cause.ok() ? "slow call" : "call failed",
-                     {{"method", NameOf(method_)},
-                      {"model", model_},
-                      {"peer", context_->peer()},
-                      {"code", absl::StatusCodeToString(status.code())},
-                      {"reason", ReasonName(cause)},
-                      {"message", std::string(cause.message())},
-                      {"images", items_},
-                      {"failed_images", failed_items_},
-                      {"duration_ms", absl::ToDoubleMilliseconds(duration)}});
+  parts_.logger->LogLimited(LevelOf(cause), slow && cause.ok() ? "slow call" : "call failed",
+                            {{"method", NameOf(method_)},
+                             {"model", model_},
+                             {"peer", context_->peer()},
+                             {"code", absl::StatusCodeToString(status.code())},
+                             {"reason", ReasonName(cause)},
+                             {"message", std::string(cause.message())},
+                             {"images", items_},
+                             {"failed_images", failed_items_},
+                             {"duration_ms", absl::ToDoubleMilliseconds(duration)}});
 }
 
 absl::Time DeadlineOf(const grpc::ServerContextBase& context, const ServiceOptions& options,

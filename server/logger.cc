@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <mutex>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -123,7 +124,9 @@ class Logger::Writer {
 };
 
 Logger::Logger(Options options)
-    : options_(std::move(options)), writer_(std::make_unique<Writer>(options_)) {}
+    : options_(std::move(options)),
+      limit_(options_.max_limited_per_second),
+      writer_(std::make_unique<Writer>(options_)) {}
 
 Logger::~Logger() = default;
 
@@ -131,6 +134,16 @@ void Logger::Log(LogLevel level, absl::string_view event, const std::vector<LogF
   counts_[static_cast<size_t>(level)].fetch_add(1, std::memory_order_relaxed);
   if (level < options_.level) return;
   writer_->Write(FormatLogLine(options_.format, absl::Now(), level, event, fields));
+}
+
+void Logger::LogLimited(LogLevel level, absl::string_view event, std::vector<LogField> fields) {
+  const std::optional<int64_t> suppressed = limit_.Take(absl::Now());
+  if (!suppressed) {
+    counts_[static_cast<size_t>(level)].fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  if (*suppressed > 0) fields.emplace_back("suppressed", *suppressed);
+  Log(level, event, fields);
 }
 
 }  // namespace radio::server

@@ -14,6 +14,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/rate_limit.h"
 
 namespace radio::server {
 
@@ -48,6 +49,8 @@ class Logger {
     LogFormat format = LogFormat::kJson;
     // Where lines go instead of standard error; called on the writer's thread. For tests.
     std::function<void(const std::string&)> sink;
+    // Of LogLimited.
+    int max_limited_per_second = 100;
   };
 
   explicit Logger(Options options);
@@ -59,6 +62,10 @@ class Logger {
   // Never blocks. `event` is a word or two that say what happened.
   void Log(LogLevel level, absl::string_view event, const std::vector<LogField>& fields);
 
+  // Log for what callers can cause as often as they like: beyond a number a second nothing is
+  // written, and the next line says how many were not, as "suppressed".
+  void LogLimited(LogLevel level, absl::string_view event, std::vector<LogField> fields);
+
   // Messages of a level so far, dropped ones included.
   int64_t count(LogLevel level) const { return counts_[static_cast<size_t>(level)]; }
 
@@ -66,6 +73,7 @@ class Logger {
   class Writer;
 
   const Options options_;
+  RateLimit limit_;
   std::array<std::atomic<int64_t>, 4> counts_{};
   const std::unique_ptr<Writer> writer_;
 };

@@ -81,8 +81,11 @@ class Lines {
 TEST(LoggerTest, LinesBelowTheLevelAreDroppedButCounted) {
   Lines lines;
   {
-    Logger logger(
-        {LogLevel::kWarning, LogFormat::kText, [&](const std::string& line) { lines.Add(line); }});
+    Logger::Options options;
+    options.sink = [&](const std::string& line) { lines.Add(line); };
+    options.level = LogLevel::kWarning;
+    options.format = LogFormat::kText;
+    Logger logger(options);
     logger.Log(LogLevel::kInfo, "quiet", {});
     logger.Log(LogLevel::kWarning, "loud", {});
     EXPECT_EQ(logger.count(LogLevel::kInfo), 1);
@@ -92,11 +95,26 @@ TEST(LoggerTest, LinesBelowTheLevelAreDroppedButCounted) {
   EXPECT_THAT(lines.Take(), ElementsAre(HasSubstr("warning loud")));
 }
 
+TEST(LoggerTest, LimitedLinesBeyondTheLimitAreCountedOnly) {
+  Lines lines;
+  {
+    Logger::Options options;
+    options.sink = [&](const std::string& line) { lines.Add(line); };
+    options.max_limited_per_second = 2;
+    Logger logger(options);
+    for (int i = 0; i < 50; ++i) logger.LogLimited(LogLevel::kInfo, "refused", {{"i", i}});
+    EXPECT_EQ(logger.count(LogLevel::kInfo), 50);
+  }
+  // More than two only if the loop took a second or more.
+  EXPECT_LT(lines.Take().size(), 50u);
+}
+
 TEST(LoggerTest, LinesOfManyThreadsArriveWhole) {
   Lines lines;
   {
-    Logger logger(
-        {LogLevel::kInfo, LogFormat::kJson, [&](const std::string& line) { lines.Add(line); }});
+    Logger::Options options;
+    options.sink = [&](const std::string& line) { lines.Add(line); };
+    Logger logger(options);
     std::vector<std::thread> threads;
     for (int t = 0; t < 4; ++t) {
       threads.emplace_back([&logger, t] {
