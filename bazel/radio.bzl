@@ -12,9 +12,10 @@ def radio_cc_library(copts = [], deps = [], **kwargs):
 def radio_cc_binary(copts = [], deps = [], **kwargs):
     native.cc_binary(copts = RADIO_COPTS + copts, deps = deps + ["//bazel:abseil"], **kwargs)
 
-def radio_cc_test(copts = [], deps = [], size = "small", **kwargs):
+def radio_cc_test(copts = [], data = [], deps = [], size = "small", **kwargs):
     native.cc_test(
         copts = RADIO_COPTS + copts,
+        data = data + ["//tools:sanitizer_suppressions"],
         deps = deps + ["//bazel:abseil", "//bazel:gmock", "//tests/testing:main"],
         size = size,
         **kwargs

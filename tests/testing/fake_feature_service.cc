@@ -149,7 +149,8 @@ class FakeFeatureService::Stream final
     if (ok) {
       waiting_.push_back(std::move(request_));
       ++service_->record_.received;
-      const int unanswered = static_cast<int>(waiting_.size()) + (writing_ ? 1 : 0);
+      // The one being written may have been received already.
+      const int unanswered = static_cast<int>(waiting_.size());
       service_->record_.most_unanswered = std::max(service_->record_.most_unanswered, unanswered);
       StartRead(&request_);
     } else {

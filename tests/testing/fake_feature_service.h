@@ -50,7 +50,7 @@ struct FakeRecord {
   // Images that arrived on streams, and images answered anywhere.
   int received = 0;
   int images = 0;
-  // On one stream, images received and not answered, at most.
+  // On one stream, images received whose answer has not begun, at most.
   int most_unanswered = 0;
 };
 
