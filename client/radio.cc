@@ -41,6 +41,8 @@ int Run(int argc, char** argv) {
   AddHealth(&app, &line);
   AddEmbed(&app, &line);
   AddPca(&app, &line);
+  AddClassify(&app, &line);
+  AddBench(&app, &line);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -36,6 +36,8 @@ struct CommandLine {
 // Each adds one command with its options to `app`; `line` outlives `app`.
 void AddModels(CLI::App* app, CommandLine* line);
 void AddHealth(CLI::App* app, CommandLine* line);
+void AddBench(CLI::App* app, CommandLine* line);
+void AddClassify(CLI::App* app, CommandLine* line);
 void AddEmbed(CLI::App* app, CommandLine* line);
 void AddPca(CLI::App* app, CommandLine* line);
 

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/cli/command.h"
+#include "client/cli/extract_one.h"
 #include "client/cli/inputs.h"
 #include "client/errors.h"
 #include "client/files.h"
@@ -33,25 +34,6 @@ struct PcaFlags {
 
 double Milliseconds(const google::protobuf::Duration& duration) {
   return static_cast<double>(duration.seconds()) * 1e3 + duration.nanos() / 1e6;
-}
-
-absl::StatusOr<ImageFeatures> ExtractOne(const FeatureClient& client, const PcaFlags& flags,
-                                         const v1::Preprocessing& preprocessing,
-                                         const std::string& image) {
-  RADIO_ASSIGN_OR_RETURN(std::string bytes, ReadFile(image));
-  v1::ExtractRequest request;
-  request.set_model(flags.model);
-  request.add_images()->set_encoded(std::move(bytes));
-  *request.mutable_preprocessing() = preprocessing;
-  v1::OutputSpec* output = request.add_outputs();
-  output->set_adaptor(flags.adaptor);
-  output->set_summary(true);
-  output->set_features(true);
-  // [h, w, D]: an adaptor's grid may be finer than the backbone's.
-  output->set_layout(v1::FEATURE_LAYOUT_NHWC);
-  RADIO_ASSIGN_OR_RETURN(ExtractResult result, client.Extract(std::move(request)));
-  if (result.images.size() != 1) return absl::InternalError("the server sent no result");
-  return std::move(result.images[0]);
 }
 
 absl::StatusOr<Picture> Draw(const ImageFeatures& image, const PcaFlags& flags) {
@@ -82,8 +64,14 @@ std::string SummaryText(const TensorView& summary) {
 absl::Status DrawOne(const FeatureClient& client, const PcaFlags& flags,
                      const v1::Preprocessing& preprocessing, const std::string& image,
                      const std::string& out) {
+  v1::OutputSpec output;
+  output.set_adaptor(flags.adaptor);
+  output.set_summary(true);
+  output.set_features(true);
+  // [h, w, D]: an adaptor's grid may be finer than the backbone's.
+  output.set_layout(v1::FEATURE_LAYOUT_NHWC);
   RADIO_ASSIGN_OR_RETURN(const ImageFeatures features,
-                         ExtractOne(client, flags, preprocessing, image));
+                         ExtractOne(client, flags.model, preprocessing, output, image));
   RADIO_ASSIGN_OR_RETURN(const TensorView summary, features.Summary(flags.adaptor));
   RADIO_ASSIGN_OR_RETURN(const Picture picture, Draw(features, flags));
   RADIO_RETURN_IF_ERROR(WriteFileAtomically(out, EncodePng(picture)));
