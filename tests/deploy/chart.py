@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import config_proto
@@ -9,6 +10,7 @@ import pytest
 import yaml
 from metric_table import REPOSITORY
 
+SERVER = REPOSITORY / "bazel-bin/server/main/radio_server"
 CHART = REPOSITORY / "deploy/helm/radio-server"
 CASES = {
     path.name.removesuffix("-values.yaml"): yaml.safe_load(path.read_text()) for path in (CHART / "ci").glob("*.yaml")
@@ -169,3 +171,13 @@ def copy_with(folder: Path, file, old, new):
     assert old in text
     (target / file).write_text(text.replace(old, new))
     return target
+
+
+def check_configuration(text, folder):
+    """Lets the server read a configuration; the files that it names must be there."""
+    if not SERVER.exists():
+        pytest.skip("no bazel-bin/server/main/radio_server (bazel build -c opt //server/main:radio_server)")
+    (folder / "server.textproto").write_text(text)
+    command = [SERVER, f"--config={folder}/server.textproto", "--check_config"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "configuration: OK\n"), done.stderr

@@ -1,9 +1,14 @@
-"""config/server_config.proto as data, and the JSON schema of the chart's `server` values that follows from it."""
+"""config/server_config.proto as data, and the JSON schema of the chart's `server` values that follows from it.
 
+Run as a program it brings the chart's values.schema.json up to date.
+"""
+
+import json
 import re
 
 from metric_table import REPOSITORY
 
+CHART_SCHEMA = REPOSITORY / "deploy/helm/radio-server/values.schema.json"
 # Set by the chart from other values.
 OWNED_BY_CHART = {
     "listen_address",
@@ -48,3 +53,13 @@ def schema(message="ServerConfig", leave_out=frozenset(OWNED_BY_CHART)):
             low, high = re.search(r"min: (\d+) max: (\d+)", options).groups()
             properties[field] = {"type": "integer", "minimum": int(low), "maximum": int(high)}
     return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def write():
+    values = json.loads(CHART_SCHEMA.read_text())
+    values["properties"]["server"] = {**schema(), "required": ["drain_delay_ms", "drain_timeout_ms"]}
+    CHART_SCHEMA.write_text(json.dumps(values, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    write()
