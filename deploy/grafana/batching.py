@@ -45,7 +45,7 @@ def batching():
             "1 when a model is loaded and its device works.",
             "short",
             (f"radio_model_ready{{{MODEL}}}", "{{model}} {{instance}}"),
-            alert="RadioModelNotReady",
+            alert="RadioRestarting",
         ),
     )
     board.row(

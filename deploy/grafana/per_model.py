@@ -16,7 +16,7 @@ def per_model():
             "short",
             f"sum(radio_model_ready{{{MODEL}}})",
             steps=[("red", None), ("green", 1)],
-            alert="RadioModelNotReady",
+            alert="RadioRestarting",
         ),
         stat("Images", "Images that ended, in any way.", "images/s", f"sum(rate(radio_images_total{{{MODEL}}}{RATE}))"),
         stat(
