@@ -41,13 +41,14 @@ install_torch() {
 
 install_python_environment() {
   local stamp
-  stamp=$(cat tools/setup.sh tools/requirements.txt model/export/pyproject.toml | sha256sum)
+  stamp=$(cat tools/setup.sh tools/requirements*.txt model/export/pyproject.toml | sha256sum)
   [ "$(cat .venv/setup-stamp 2>/dev/null)" != "$stamp" ] || return 0
   say "creating the Python environment in .venv (torch is large; this takes some minutes)"
   [ -x .venv/bin/pip ] || /usr/bin/python3 -m venv .venv
   export PIP_DISABLE_PIP_VERSION_CHECK=1
   .venv/bin/pip install -q --requirement tools/requirements.txt
   install_torch
+  .venv/bin/pip install -q --no-deps --requirement tools/requirements-oracles.txt
   .venv/bin/pip install -q --no-deps --no-build-isolation --editable model/export
   echo "$stamp" >.venv/setup-stamp
 }

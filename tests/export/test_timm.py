@@ -1,12 +1,11 @@
-"""The timm library as a second opinion on the blocks, where it is installed."""
+"""The timm library as a second opinion on the blocks."""
 
 import pytest
 import torch
 from helpers import distance, images, outputs, tensor
 from reference import Reference
 from synthetic import save, vit_checkpoint
-
-timm = pytest.importorskip("timm")
+from timm.models.vision_transformer import VisionTransformer
 
 CASES = {
     "radio_v2": dict(model="vit_huge_patch16_224_mlpnorm", model_norm=True),
@@ -17,8 +16,6 @@ CASES = {
 
 def library_model(checkpoint, grid, depth, dim, heads):
     """timm's ViT with the file's tensors; its register tokens play the prefix, at the native grid."""
-    from timm.models.vision_transformer import VisionTransformer
-
     args, state = vars(checkpoint["args"]), checkpoint["state_dict"]
     base = {k[len("base_model.") :]: v for k, v in state.items() if k.startswith("base_model.")}
     prefix = base.pop("patch_generator.cls_token.token")
