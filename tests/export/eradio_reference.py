@@ -101,6 +101,9 @@ class EradioReference:
             x = self.conv(self.conv_level(x, f"levels.{level}.blocks"), f"levels.{level}.downsample.reduction", 2)
         fine = self.attention_level(x, 2, window)
         coarse = self.attention_level(self.conv(fine, "levels.2.downsample.reduction", 2), 3, window)
+        return self.combine(fine, coarse)
+
+    def combine(self, fine, coarse):
         doubled = coarse.repeat_interleave(2, 2).repeat_interleave(2, 3)
         prefix = "high_res_neck.neck_features_proj"
         features = (self.neck(fine, prefix + ".0") + self.neck(doubled, prefix + ".1"))[0].flatten(1).T

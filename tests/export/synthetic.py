@@ -2,9 +2,11 @@
 
 import argparse
 import copy
+import json
 import math
 
 import torch
+from safetensors.torch import save_file
 
 TEACHERS = [
     {"name": "clip", "type": "open_clip", "model": "ViT-H-14-378-quickgelu", "pretrained": "dfn5b"},
@@ -100,3 +102,31 @@ def vit_checkpoint(
 def save(checkpoint, path):
     torch.save(checkpoint, path)
     return path
+
+
+def remote_folder(folder, checkpoint, summary_idxs=None, shards=1, **changes):
+    """Writes `checkpoint` as a remote-code folder; head K becomes the adaptor of teacher K's name."""
+    args = {**vars(checkpoint["args"]), **changes}
+    names = [t["name"] for t in args["teachers"]]
+    state = {}
+    for key, value in checkpoint["state_dict"].items():
+        parts = key.split(".")
+        if parts[0] in ("_heads", "_feature_projections"):
+            kind = "head_mlp" if parts[0] == "_heads" else "feat_mlp"
+            key = ".".join(["radio_model.adaptors", names[int(parts[1])], kind, *parts[2:]])
+        else:
+            key = "radio_model." + key.replace("base_model.", "model.")
+        state[key] = value
+    if summary_idxs is not None:
+        state["radio_model.summary_idxs"] = torch.tensor(summary_idxs)
+    folder.mkdir()
+    args["dtype"] = str(args["dtype"]).replace("torch.", "")
+    (folder / "config.json").write_text(json.dumps({"architectures": ["RADIOModel"], "args": args}))
+    keys = sorted(state)
+    for i in range(shards):
+        name = "model.safetensors" if shards == 1 else f"model-{i + 1:05}-of-{shards:05}.safetensors"
+        save_file({k: state[k].contiguous() for k in keys[i::shards]}, folder / name)
+    if shards > 1:
+        places = {k: f"model-{i + 1:05}-of-{shards:05}.safetensors" for i in range(shards) for k in keys[i::shards]}
+        (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+    return folder

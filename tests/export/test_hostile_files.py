@@ -44,7 +44,7 @@ def mutate(checkpoint, seed):
     return Checkpoint(state, args, "0" * 64)
 
 
-@pytest.mark.parametrize("version", ["radio_v2.1", "radio_v2.5-g", "c-radio_v4-h", "e-radio_v2"])
+@pytest.mark.parametrize("version", ["radio_v2.1", "radio_v2.5-g", "c-radio_v4-h", "eradio_v1", "e-radio_v2"])
 def test_mutated_files_are_refused_in_one_line(version, tmp_path, monkeypatch):
     monkeypatch.setattr("radio_export.export._save", lambda *_: None)  # Scripting is slow and changes no verdict.
     monkeypatch.setattr("radio_export.selftest.record", lambda *_: None)
@@ -81,5 +81,7 @@ def test_weights_that_are_not_finite_are_refused(run, tmp_path):
     checkpoint = vit_checkpoint()
     checkpoint["state_dict"]["base_model.blocks.2.mlp.fc1.bias"][3] = float("nan")
     path = save(checkpoint, tmp_path / "c")
-    code, error = run("export", "--checkpoint", path, "--version", "radio_v2.5-b", "--output", tmp_path / "o")
+    code, error = run(
+        "export", "--checkpoint", path, "--version", "radio_v2.5-b", "--output", tmp_path / "o", "--adaptors", "clip"
+    )
     assert code == 1 and "not finite" in error and not (tmp_path / "o").exists()

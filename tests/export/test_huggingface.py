@@ -1,4 +1,4 @@
-"""Hugging Face folders of both layouts, and the transformers library as a second opinion where it is installed."""
+"""Hugging Face folders of both layouts, and the transformers library as a second opinion."""
 
 import json
 import os
@@ -8,37 +8,9 @@ import torch
 from helpers import distance, images, outputs, tensor
 from radio_export.manifest import read_manifest
 from safetensors.torch import save_file
-from synthetic import save, vit_checkpoint
+from synthetic import remote_folder, save, vit_checkpoint
 
 LIMIT = 1e-5
-
-
-def remote_folder(folder, checkpoint, summary_idxs=None, shards=1, **changes):
-    """Writes `checkpoint` as a remote-code folder; head K becomes the adaptor of teacher K's name."""
-    args = {**vars(checkpoint["args"]), **changes}
-    names = [t["name"] for t in args["teachers"]]
-    state = {}
-    for key, value in checkpoint["state_dict"].items():
-        parts = key.split(".")
-        if parts[0] in ("_heads", "_feature_projections"):
-            kind = "head_mlp" if parts[0] == "_heads" else "feat_mlp"
-            key = ".".join(["radio_model.adaptors", names[int(parts[1])], kind, *parts[2:]])
-        else:
-            key = "radio_model." + key.replace("base_model.", "model.")
-        state[key] = value
-    if summary_idxs is not None:
-        state["radio_model.summary_idxs"] = torch.tensor(summary_idxs)
-    folder.mkdir()
-    args["dtype"] = str(args["dtype"]).replace("torch.", "")
-    (folder / "config.json").write_text(json.dumps({"architectures": ["RADIOModel"], "args": args}))
-    keys = sorted(state)
-    for i in range(shards):
-        name = "model.safetensors" if shards == 1 else f"model-{i + 1:05}-of-{shards:05}.safetensors"
-        save_file({k: state[k].contiguous() for k in keys[i::shards]}, folder / name)
-    if shards > 1:
-        places = {k: f"model-{i + 1:05}-of-{shards:05}.safetensors" for i in range(shards) for k in keys[i::shards]}
-        (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
-    return folder
 
 
 def export(run, source, output, *options, version="radio_v2.5-b"):
@@ -119,7 +91,8 @@ def test_pickled_weights_are_read_under_the_same_restrictions(run, tmp_path):
 @pytest.fixture(scope="module")
 def library_model():
     """A small random model of the transformers library, layer scales away from 1."""
-    transformers = pytest.importorskip("transformers")
+    import transformers
+
     torch.manual_seed(0)
     config = transformers.RadioConfig(
         hidden_size=32,

@@ -49,7 +49,7 @@ def build_backbone(checkpoint: Checkpoint, version: Version, options: ExportOpti
     if version.feature_normalizer and not checkpoint.part("_feature_normalizer."):
         raise ExportError("checkpoint: missing keys: _feature_normalizer.mean, _feature_normalizer.tx")
     precision = choose_precision(checkpoint, options)
-    build = _build_eradio if checkpoint.args["model"] == "eradio" else _build_vit
+    build = _build_eradio if version.dims.family == "eradio" else _build_vit
     return build(checkpoint, version, options, precision)
 
 
@@ -82,14 +82,14 @@ def _build_eradio(checkpoint: Checkpoint, version: Version, options: ExportOptio
     if options.vitdet_window:
         raise ExportError(f"--vitdet-window-size: {version.name} does not support ViTDet windows")
     window = 0 if options.eradio_window == "optimal" else int(options.eradio_window)
-    module = build_eradio(checkpoint, PRECISIONS[precision], window)
+    module = build_eradio(checkpoint, PRECISIONS[precision], window, version.early_eradio)
     return BuiltBackbone(
         module=module,
         precision=precision,
         patch_size=PATCH,
         resolution_step=STRIDE,
         prefix_tokens=1,
-        feature_dim=module.high_res_neck.neck_features_proj[0].conv2.out_channels,
+        feature_dim=module.feature_dim,
         window=window,
         mixed_sizes=False,
         default_layout="NHWC",

@@ -51,9 +51,9 @@ def demo_checkpoint(version: Version, size: str, seed: int) -> Checkpoint:
 def demo_layout(version: Version, size: str) -> tuple[Layout, dict[str, Any]]:
     """(key -> shape, args) of a file of this version."""
     dims = size_of(version, size)
-    if version.architecture == "eradio":
+    if version.dims.family == "eradio":
         config = TINY_ERADIO if size == "tiny" else FULL_ERADIO
-        layout, width, kwargs = eradio_layout(config), config.out_dim, config.model_kwargs()
+        layout, width, kwargs = eradio_layout(config, version.early_eradio), config.out_dim, config.model_kwargs()
     else:
         layout, width = vit_layout(version, dims), dims.arch.dim
         kwargs = {"embed_dim": width, "depth": dims.arch.depth, "num_heads": dims.arch.heads}
@@ -72,7 +72,7 @@ def _args(version: Version, dims: Size, kwargs: dict[str, Any]) -> dict[str, Any
         "model_kwargs": kwargs,
         "model_norm": version.final_norm,
         "gp": "avg" if version.name == "radio_v1" else None,
-        "cpe_max_size": None if version.architecture == "eradio" else dims.grid * dims.arch.patch_size,
+        "cpe_max_size": None if version.dims.family == "eradio" else dims.grid * dims.arch.patch_size,
         "cls_token_per_teacher": version.cls_token_per_teacher,
         "register_multiple": version.register_multiple,
         "cpe_num_registers": version.num_registers,
@@ -94,7 +94,7 @@ def _teacher_args(teacher: Teacher) -> dict[str, Any]:
 def vit_layout(version: Version, dims: Size) -> Layout:
     """Backbone keys behind `base_model.`, the unused ones of published files included."""
     arch, dim, patch_values = dims.arch, dims.arch.dim, 3 * dims.arch.patch_size**2
-    student = version.architecture == "dino_v2_g_student"
+    student = arch.family == "student"
     num_cls = len(version.teachers) if version.cls_token_per_teacher else 1
     prefix = num_cls + registers(num_cls, version.register_multiple, version.num_registers)
     layout = {

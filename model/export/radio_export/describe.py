@@ -24,6 +24,11 @@ _NOTES = """
   `--era 2024` to reproduce them. Artefacts of the two eras have different embedding spaces.
 - E-RADIO's result depends on its attention window. By default the window follows the image: the largest divisor of
   min(height, width) / 32 that is at most 16. Sides such as 544, 608 and 736 give windows of 1; prefer multiples of 256.
+- eradio_v1, the first E-RADIO, is exported by description only: no file of it and no recorded output was at hand. Its
+  architecture's name, parameter count and teachers are unverified, and so are the summary (mean of the trunk behind its
+  batch norm) and the zero padding of windows. A later form of its code stretched the maps instead; the two agree where
+  the window divides both sides / 32, as it does for square images. Its preferred size is the one whose window is the
+  trained one.
 - Inputs are RGB in [0, 1]; the model normalises them itself.
 - bfloat16 is the precision of radio_v2.1. Other versions run in float32 unless exported with `--precision bfloat16`.
 
@@ -35,19 +40,18 @@ Weights are not part of this project. Check the licence of a checkpoint before y
 
 
 def facts(version: Version) -> list[str]:
-    """One row: name, architecture, parameters, patch and step, preferred, maximum, windows, precision, adaptors."""
-    eradio = version.architecture == "eradio"
-    step = 32 if eradio else version.dims.patch_size
+    """One row, in the order of `HEADER`."""
     return [
         version.name,
         version.architecture + ("" if version.architecture_verified else " (unverified)"),
         f"{version.parameters / 1e6:.1f} M",
-        f"{16 if eradio else version.dims.patch_size} / {step}",
+        f"{version.dims.patch_size} / {version.dims.step}",
         "{} x {}".format(*version.preferred),
         str(version.max_resolution),
         windows(version),
         version.dtype,
-        ", ".join(teacher.name for teacher in version.teachers),
+        ", ".join(teacher.name for teacher in version.teachers) or "unknown",
+        licence_name(version),
     ]
 
 
@@ -61,6 +65,7 @@ HEADER = [
     "Windows",
     "Precision",
     "Adaptors",
+    "Licence",
 ]
 
 
@@ -80,27 +85,25 @@ def licence_name(version: Version) -> str:
 
 def plain_table() -> str:
     """Aligned columns for a terminal, then the licences."""
-    rows = [HEADER + ["Licence"], *(facts(v) + [licence_name(v)] for v in VERSIONS.values())]
+    rows = [HEADER, *map(facts, VERSIONS.values())]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    licences = {licence_name(v): v.license for v in VERSIONS.values()}
-    return "\n".join([*lines, "", *(f"{name}: {text}" for name, text in licences.items())])
+    return "\n".join([*lines, "", *_licences()])
 
 
 def markdown() -> str:
     """docs/models.md."""
-    rows = [
-        HEADER + ["Licence"],
-        ["---"] * (len(HEADER) + 1),
-        *(facts(v) + [licence_name(v)] for v in VERSIONS.values()),
-    ]
+    rows = [HEADER, ["---"] * len(HEADER), *map(facts, VERSIONS.values())]
     table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
-    files = "\n".join(f"| {v.name} | {v.repository} | {v.file} |" for v in VERSIONS.values())
-    licences = {licence_name(v): v.license for v in VERSIONS.values()}
+    files = "\n".join(f"| {v.name} | {v.repository} | {v.file or 'the folder'} |" for v in VERSIONS.values())
     return (
         f"{_INTRODUCTION}\n{table}\n\n## Official files\n\n`radio-export download --version NAME --output FILE` fetches"
         f" them from the Hugging Face hub.\n\n| Version | Repository | File |\n| --- | --- | --- |\n{files}\n"
         + _NOTES
-        + "\n".join(f"- {name}: {text}" for name, text in licences.items())
-        + "\n"
+        + "".join(f"- {licence}\n" for licence in _licences())
     )
+
+
+def _licences() -> list[str]:
+    """`short name: full text`, each once."""
+    return [f"{name}: {text}" for name, text in {licence_name(v): v.license for v in VERSIONS.values()}.items()]

@@ -34,6 +34,8 @@ def download(version: Version, output: Path, progress: Callable[[str], None], hu
 
     ExportError when the file cannot be had or is not the recorded one (then nothing is kept).
     """
+    if not version.file:
+        raise ExportError(f"download: {version.name} has no checkpoint file, only the folder {version.repository}")
     hub = hub or Hub()
     if output.exists():
         raise ExportError(f"--output: {output} exists already")

@@ -14,12 +14,14 @@ NORM_EPS = 1e-5  # Layer norms of the attention blocks (torch's default).
 
 @dataclass
 class AttentionConfig:
-    """One attention block. `strided`: attention on a map of half the resolution; `hidden`: width of the bias MLP."""
+    """One attention block. `strided`: attention on a map of half the resolution; `pre_conv`: a convolution before it;
+    `hidden`: width of the bias MLP."""
 
     dim: int
     heads: int
     mlp_dim: int
     strided: bool
+    pre_conv: bool
     hidden: int
 
 
@@ -75,16 +77,23 @@ class Mlp(nn.Module):
         return self.fc2.add_to(residual, self.fc1.gelu(x))
 
 
+def pad_to_multiple(x: Tensor, side: int) -> Tensor:
+    """Zeros at the right and at the bottom until both sides of `[B, C, H, W]` are multiples of `side`."""
+    h, w = x.size(2), x.size(3)
+    return x if h % side == 0 and w % side == 0 else F.pad(x, [0, -w % side, 0, -h % side])
+
+
 class AttentionBlock(nn.Module):
-    """Half the input plus half of what windowed attention makes of it. x `[B, C, H, W]`, sides multiples of w (2w)."""
+    """Half the input plus half of what windowed attention makes of it. x `[B, C, H, W]`, padded to whole windows."""
 
     strided: torch.jit.Final[bool]
+    has_pre_conv: torch.jit.Final[bool]
 
     def __init__(self, config: AttentionConfig, pretrained_window: int):
         super().__init__()
-        self.strided = config.strided
+        self.strided, self.has_pre_conv = config.strided, config.pre_conv
         dim = config.dim
-        self.pre_conv = nn.Identity() if config.strided else ConvNorm(dim, dim, 3)
+        self.pre_conv = ConvNorm(dim, dim, 3) if config.pre_conv else nn.Identity()
         self.downsample_op = nn.Conv2d(dim, dim, 2, 2) if config.strided else nn.Identity()
         self.upsample_op = nn.ConvTranspose2d(dim, dim, 2, 2) if config.strided else nn.Identity()
         self.norm1 = nn.LayerNorm(dim, eps=NORM_EPS)
@@ -93,11 +102,16 @@ class AttentionBlock(nn.Module):
         self.mlp = Mlp(dim, config.mlp_dim)
 
     def forward(self, x: Tensor, window: int) -> Tensor:
-        y = self.downsample_op(x) if self.strided else self.pre_conv(x) + x
+        y = self.downsample_op(x)
+        if self.has_pre_conv:
+            y = self.pre_conv(y) + y
+        height, width = y.size(2), y.size(3)
+        y = pad_to_multiple(y, window)
         b, c, h, w = y.shape
         rows, columns = h // window, w // window
         tokens = y.view(b, c, rows, window, columns, window).permute(0, 2, 4, 3, 5, 1).reshape(-1, c)
         tokens = self.attn(tokens, self.norm1(tokens), window)
         tokens = self.mlp(tokens, self.norm2(tokens))
         y = tokens.view(b, rows, columns, window, window, c).permute(0, 5, 1, 3, 2, 4).reshape(b, c, h, w)
+        y = y[:, :, :height, :width]
         return 0.5 * self.upsample_op(y) + 0.5 * x

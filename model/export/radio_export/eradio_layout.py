@@ -34,8 +34,11 @@ FULL_ERADIO = EradioDims(192, 64, (3, 3, 5, 5), (8, 16), 1536)
 TINY_ERADIO = EradioDims(24, 16, (1, 1, 1, 1), (2, 4), 192)
 
 
-def eradio_layout(dims: EradioDims) -> Layout:
-    """Backbone keys behind `base_model.`: parameters, batch norm statistics and the tables a file carries."""
+def eradio_layout(dims: EradioDims, early: bool) -> Layout:
+    """Backbone keys behind `base_model.`: parameters, batch norm statistics and the tables a file carries.
+
+    `early`: those of eradio_v1.
+    """
     d = [dims.dim * 2**level for level in range(4)]
     layout = {
         **_conv("patch_embed.conv_down.0", 3, dims.stem, 3),
@@ -53,17 +56,21 @@ def eradio_layout(dims: EradioDims) -> Layout:
         for i in range(dims.depths[level]):
             for j, strided in enumerate((True, False) if level == 2 else (False,)):
                 prefix = f"levels.{level}.blocks.{i}.attention_blocks.{j}."
-                layout.update({prefix + k: v for k, v in _attention(d[level], heads, strided).items()})
-    for i, dim in enumerate(d[2:]):
-        layout.update(_neck(f"high_res_neck.neck_features_proj.{i}.", dim, dims.out_dim))
+                layout.update({prefix + k: v for k, v in _attention(d[level], heads, strided, early).items()})
+    if early:
+        for i, (dim, factor) in enumerate(zip(d[2:], (1, 2), strict=True)):
+            layout.update(_early_neck(f"neck_features_proj.{i}.", dim, dims.out_dim * factor**2))
+        layout.update(_batch_norm("norm", d[3]))
+    else:
+        for i, dim in enumerate(d[2:]):
+            layout.update(_neck(f"high_res_neck.neck_features_proj.{i}.", dim, dims.out_dim))
     return layout
 
 
-def _attention(dim: int, heads: int, strided: bool) -> Layout:
+def _attention(dim: int, heads: int, strided: bool, early: bool) -> Layout:
+    layout = {} if strided or early else _conv("pre_conv", dim, dim, 3)
     if strided:
-        layout = {f"{op}.{n}": s for op in ("downsample_op", "upsample_op") for n, s in _biased(dim).items()}
-    else:
-        layout = _conv("pre_conv", dim, dim, 3)
+        layout.update({f"{op}.{n}": s for op in ("downsample_op", "upsample_op") for n, s in _biased(dim).items()})
     bias, pairs = "attn.pos_emb_funct.", _WINDOW**2
     layout.update({f"norm{n}.{k}": (dim,) for n in (1, 2) for k in ("weight", "bias")})
     layout.update({"attn.qkv.weight": (3 * dim, dim), "attn.proj.weight": (dim, dim)})
@@ -88,6 +95,11 @@ def _neck(prefix: str, dim: int, out_dim: int) -> Layout:
         prefix + "conv2.weight": (out_dim, dim, 1, 1),
         prefix + "conv2.bias": (out_dim,),
     }
+
+
+def _early_neck(prefix: str, dim: int, channels: int) -> Layout:
+    conv = {prefix + "conv.weight": (channels, dim, 1, 1), prefix + "conv.bias": (channels,)}
+    return {**_batch_norm(prefix + "norm", dim), **conv}
 
 
 def _conv(prefix: str, in_dim: int, out_dim: int, kernel: int) -> Layout:

@@ -54,8 +54,8 @@ def export_model(
 def check_version(checkpoint: Checkpoint, version: Version) -> None:
     """ExportError when the file's architecture is not the one of `version`."""
     found = checkpoint.args["model"]
-    plain_vit = found in ARCHITECTURES and found not in ("eradio", "dino_v2_g_student")
-    if found != version.architecture and (version.architecture_verified or not plain_vit):
+    related = found in ARCHITECTURES and ARCHITECTURES[found].family == version.dims.family
+    if found != version.architecture and (version.architecture_verified or not related):
         raise ExportError(
             f"--version: {version.name} has the architecture {version.architecture}, this file has {found}"
         )

@@ -117,8 +117,7 @@ def _native_args(config: dict[str, Any], version: Version, folder: Path) -> dict
     if config.get("model_type") != "radio" or "hidden_size" not in config:
         raise ExportError(f"checkpoint: {folder / 'config.json'} is not the configuration of a RADIO model")
     architecture = ARCHITECTURES[version.architecture]
-    special = version.architecture in ("eradio", "dino_v2_g_student") or architecture.mlp_norm
-    if special or version.feature_normalizer:
+    if architecture.family != "vit" or architecture.mlp_norm or version.feature_normalizer:
         raise ExportError(f"--version: {version.name} does not exist in the layout of {folder}")
     for name, value in _NATIVE_RULES.items():
         if config.get(name, value) != value:

@@ -19,7 +19,10 @@ OPEN_MODEL = (
 
 @dataclass(frozen=True)
 class Architecture:
-    """Full-size dimensions behind an architecture's name. `mlp_dim`: inner width (of one half for SwiGLU)."""
+    """Full-size dimensions behind an architecture's name. `mlp_dim`: inner width (of one half for SwiGLU).
+
+    `family`: `vit`, `student` (DINOv2's ViT) or `eradio`, whose dimensions are those of its coarsest level.
+    """
 
     dim: int
     depth: int
@@ -30,6 +33,12 @@ class Architecture:
     layer_scale: bool = False
     # timm's own image size (0: not a timm model). A `cpe_max_size` equal to it switches the position resize off.
     image_size: int = 224
+    family: str = "vit"
+
+    @property
+    def step(self) -> int:
+        """Both sides of an image are multiples of it, in pixels. E-RADIO's coarsest level has twice the stride."""
+        return 2 * self.patch_size if self.family == "eradio" else self.patch_size
 
 
 ARCHITECTURES = {
@@ -42,8 +51,11 @@ ARCHITECTURES = {
     "vit_so400m_patch16_224": Architecture(1152, 27, 16, 4304),
     "vit_base_patch16_v2_224": Architecture(768, 12, 12, 3072, layer_scale=True, image_size=592),
     "vit_large_patch16_v2_224": Architecture(1024, 24, 16, 4096, layer_scale=True, image_size=592),
-    "dino_v2_g_student": Architecture(1536, 40, 24, 4096, patch_size=14, layer_scale=True, image_size=0),
-    "eradio": Architecture(192, 16, 16, 768),
+    "dino_v2_g_student": Architecture(
+        1536, 40, 24, 4096, patch_size=14, layer_scale=True, image_size=0, family="student"
+    ),
+    "eradio": Architecture(1536, 16, 16, 6144, image_size=0, family="eradio"),
+    "fastervit2_large_fullres_ws16": Architecture(1536, 16, 16, 6144, image_size=0, family="eradio"),
 }
 
 
@@ -84,7 +96,8 @@ _TEACHERS_E = (_CLIP, _DINO, _DINO_L, _SAM_V2)
 
 @dataclass(frozen=True)
 class Version:
-    """Facts and rules of one version. Resolutions in pixels; `repository` and `file` name the official weights."""
+    """Facts and rules of one version. Resolutions in pixels; `repository` and `file` name the official weights (an
+    empty `file`: there only is the repository's folder)."""
 
     name: str
     architecture: str
@@ -103,11 +116,13 @@ class Version:
     dtype: str = "float32"
     mlp_inner: int = 1
     feature_normalizer: bool = False
+    # E-RADIO's first layout, before the convolution in front of attention and the depthwise neck.
+    early_eradio: bool = False
     # ViTDet: windowed blocks in a row, or global blocks in all (4 when neither is given).
     vitdet: bool = True
     vitdet_num_windowed: int | None = None
     vitdet_num_global: int | None = None
-    # False where the architecture's name was never seen in a file: then any plain ViT is accepted.
+    # False where the architecture's name was never seen in a file: then any of the same family is accepted.
     architecture_verified: bool = True
 
     @property
@@ -128,6 +143,7 @@ _STUDENT = dict(
     register_multiple=None, num_registers=4, cls_token_per_teacher=False, final_norm=True, vitdet_num_global=8
 )
 _V4 = dict(register_multiple=10)
+_E = dict(register_multiple=0, cls_token_per_teacher=False, vitdet=False)
 
 # fmt: off
 VERSIONS = {v.name: v for v in (
@@ -136,8 +152,10 @@ VERSIONS = {v.name: v for v in (
     _version("radio_v2", _MLPNORM, 432, 2048, _NC, _RADIO, "radio_v2.pth.tar", _TEACHERS_V2, 651_983_360, **_V2),
     _version("radio_v2.1", _MLPNORM, 432, 2048, _NC, _RADIO, "radio_v2.1_bf16.pth.tar", _TEACHERS_V2,
              651_983_360, dtype="bfloat16", **_V2),
+    _version("eradio_v1", "fastervit2_large_fullres_ws16", 512, 2048, _NC, "nvidia/E-RADIO", "", (),
+             263_927_872, architecture_verified=False, early_eradio=True, **_E),
     _version("e-radio_v2", "eradio", 512, 2048, _NC, _RADIO, "eradio_v2.pth.tar", _TEACHERS_E, 389_598_784,
-             register_multiple=0, cls_token_per_teacher=False, vitdet=False),
+             **_E),
     _version("radio_v2.5-b", "vit_base_patch16_224", 768, 2048, _NC, _RADIO, "radio-v2.5-b_half.pth.tar",
              _TEACHERS_V25, 98_233_344),
     _version("radio_v2.5-l", "vit_large_patch16_224", 768, 2048, _NC, _RADIO, "radio-v2.5-l_half.pth.tar",

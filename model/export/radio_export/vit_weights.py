@@ -31,9 +31,8 @@ def build_vit(checkpoint: Checkpoint, dtype: torch.dtype, align_corners: bool, w
     ExportError naming every missing, unknown or misshapen key.
     """
     args = checkpoint.args
-    architecture = args["model"]
-    arch = ARCHITECTURES[architecture]
-    inner = "inner." if architecture == "dino_v2_g_student" else ""
+    arch = ARCHITECTURES[args["model"]]
+    inner = "inner." if arch.family == "student" else ""
     tensors = _backbone_tensors(checkpoint, inner)
     config = _config(tensors, args, arch, inner)
     config.align_corners, config.window = align_corners, window
