@@ -67,6 +67,11 @@ def test_wrong_content_is_not_kept(hub, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_version_without_a_file_names_its_folder(tmp_path):
+    with pytest.raises(ExportError, match="eradio_v1 has no checkpoint file, only the folder nvidia/E-RADIO"):
+        download(VERSIONS["eradio_v1"], tmp_path / "v", lambda _: None, FakeHub())
+
+
 def test_existing_file_is_never_overwritten(tmp_path):
     (tmp_path / "v").write_text("mine")
     with pytest.raises(ExportError, match="exists already"):
@@ -97,6 +102,14 @@ def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])
     assert stop.value.code == 0 and "usage: radio-export " + command in capsys.readouterr().out
+
+
+def test_demo_claims_no_licence_for_its_weights(tmp_path, capsys):
+    from radio_export.cli import main
+
+    assert main(["demo", "--version", "e-radio_v2", "--output", str(tmp_path / "o")]) == 0
+    out = capsys.readouterr().out
+    assert "random weights have no licence" in out and "licence of the weights:" not in out
 
 
 @pytest.mark.parametrize("name", VERSIONS)

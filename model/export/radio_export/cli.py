@@ -131,7 +131,10 @@ def _report(manifest, output: Path) -> None:
     adaptors = ", ".join(a.name for a in manifest.adaptors) or "none"
     marked = " with RANDOM WEIGHTS" if manifest.random_weights else ""
     _progress(f"{output}: {manifest.version}{marked}, {manifest.precision}, adaptors: {adaptors}")
-    _progress(f"licence of the weights: {manifest.license}")
+    if manifest.random_weights:
+        _progress(f"random weights have no licence; that of the published {manifest.version}: {manifest.license}")
+    else:
+        _progress(f"licence of the weights: {manifest.license}")
 
 
 def _export(args: argparse.Namespace) -> None:
