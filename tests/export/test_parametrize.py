@@ -9,12 +9,23 @@ from synthetic import save, vit_checkpoint
 LIMIT = 1e-5
 
 
-def export(run, checkpoint, path, *options, version="radio_v2.5-b"):
+def export(run, checkpoint, path, version="radio_v2.5-b", pictures=None):
     save(checkpoint, path.with_suffix(".pth"))
     arguments = ["--checkpoint", path.with_suffix(".pth"), "--version", version, "--output", path]
-    code, error = run("export", *arguments, *options)
+    code, error = run("export", *arguments, "--adaptors", "clip")
     assert code == 0, error
-    return outputs(path, images())
+    return outputs(path, pictures or images())
+
+
+@pytest.fixture(scope="module")
+def plain_outputs(tmp_path_factory):
+    """Outputs of `vit_checkpoint()` as it is."""
+    from radio_export.cli import main
+
+    def run(*arguments):
+        return main([str(a) for a in arguments]), ""
+
+    return export(run, vit_checkpoint(), tmp_path_factory.mktemp("plain") / "o")
 
 
 def assert_equal(got, want, limit=LIMIT):
@@ -76,14 +87,9 @@ def test_spectral_parts_of_swiglu_and_unnormalised_values(run, tmp_path):
     arguments = dict(model="dino_v2_g_student", patch=14, prefix=5, scale="gamma", cls_token_per_teacher=False)
     checkpoint = vit_checkpoint(**arguments, spectral_reparam=True)
     stored, plain = parametrise(checkpoint, 2, 1e-6, skip_values=True)
-
-    def compute(c, name):
-        save(c, tmp_path / "c")
-        where = ["--checkpoint", tmp_path / "c", "--version", "radio_v2.5-g", "--output", tmp_path / name]
-        assert run("export", *where)[0] == 0
-        return outputs(tmp_path / name, images([(28, 42)]))
-
-    assert_equal(compute(stored, "stored"), compute(plain, "plain"))
+    options = dict(version="radio_v2.5-g", pictures=images([(28, 42)]))
+    want = export(run, plain, tmp_path / "plain", **options)
+    assert_equal(export(run, stored, tmp_path / "stored", **options), want)
 
 
 @pytest.mark.parametrize("gone", ["_u", "scale", "original"])
@@ -96,20 +102,18 @@ def test_incomplete_parametrisation_is_refused(gone, run, tmp_path):
     assert code == 1 and "parametri" in error and error.count("\n") == 1
 
 
-def test_identity_parametrisation_changes_names_only(run, tmp_path):
+def test_identity_parametrisation_changes_names_only(plain_outputs, run, tmp_path):
     checkpoint = vit_checkpoint()
-    want = export(run, checkpoint, tmp_path / "plain")
     checkpoint["state_dict"] = {
         k[: -len("weight")] + "parametrizations.weight.original" if v.dim() == 2 and k.endswith(".weight") else k: v
         for k, v in checkpoint["state_dict"].items()
     }
-    assert_equal(export(run, checkpoint, tmp_path / "damp"), want, 0.0)
+    assert_equal(export(run, checkpoint, tmp_path / "damp"), plain_outputs, 0.0)
 
 
 @pytest.mark.parametrize("wrap", ["module.{}", "_orig_mod.{}", "module._orig_mod.{}", "inside"])
-def test_training_wrappers_are_taken_off(wrap, run, tmp_path):
+def test_training_wrappers_are_taken_off(wrap, plain_outputs, run, tmp_path):
     checkpoint = vit_checkpoint()
-    want = export(run, checkpoint, tmp_path / "plain")
 
     def inside(k):
         return k.replace("base_model.", "base_model._orig_mod.")
@@ -117,7 +121,7 @@ def test_training_wrappers_are_taken_off(wrap, run, tmp_path):
     checkpoint["state_dict"] = {
         inside(k) if wrap == "inside" else wrap.format(k): v for k, v in checkpoint["state_dict"].items()
     }
-    assert_equal(export(run, checkpoint, tmp_path / "wrapped"), want, 0.0)
+    assert_equal(export(run, checkpoint, tmp_path / "wrapped"), plain_outputs, 0.0)
 
 
 def test_colliding_names_are_refused(run, tmp_path):
@@ -128,10 +132,9 @@ def test_colliding_names_are_refused(run, tmp_path):
     assert code == 1 and "two tensors are called _heads.0.fc1.bias" in error
 
 
-def test_averaged_weights_win(run, tmp_path):
-    plain, averaged = vit_checkpoint(seed=1), vit_checkpoint(seed=2)
-    both = {**plain, "state_dict_ema": averaged["state_dict"]}
-    assert_equal(export(run, both, tmp_path / "both"), export(run, averaged, tmp_path / "averaged"), 0.0)
+def test_averaged_weights_win(plain_outputs, run, tmp_path):
+    both = {**vit_checkpoint(seed=2), "state_dict_ema": vit_checkpoint()["state_dict"]}
+    assert_equal(export(run, both, tmp_path / "both"), plain_outputs, 0.0)
 
 
 def test_half_stored_file_runs_in_float32_with_its_own_rounded_conditioner(run, tmp_path):
@@ -150,4 +153,4 @@ def test_precision_that_is_not_served_asks_for_a_choice(run, tmp_path):
     arguments = ["--checkpoint", tmp_path / "c", "--version", "radio_v2.5-b", "--output", tmp_path / "o"]
     code, error = run("export", *arguments)
     assert code == 1 and "--precision" in error
-    assert run("export", *arguments, "--precision", "float32") == (0, "")
+    assert run("export", *arguments, "--precision", "float32", "--adaptors", "clip") == (0, "")

@@ -144,7 +144,7 @@ def test_unknown_adaptor_lists_the_known_ones(run, tmp_path):
 
 def test_failure_while_writing_leaves_the_old_artefact_as_it_was(run, tmp_path, monkeypatch):
     path = save(vit_checkpoint(), tmp_path / "c")
-    assert export(run, path, tmp_path)[0] == 0
+    assert export(run, path, tmp_path, "--adaptors", "clip,sam")[0] == 0
     folder = tmp_path / "out" / "model"
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
     from radio_export import export as module
@@ -161,7 +161,7 @@ def test_failure_while_writing_leaves_the_old_artefact_as_it_was(run, tmp_path, 
 
 def test_old_artefact_comes_back_when_the_new_one_cannot_take_its_place(run, tmp_path, monkeypatch):
     path = save(vit_checkpoint(), tmp_path / "c")
-    assert export(run, path, tmp_path)[0] == 0
+    assert export(run, path, tmp_path, "--adaptors", "clip,sam")[0] == 0
     from radio_export import export as module
 
     before, replace = sorted(os.listdir(tmp_path / "out" / "model")), os.replace
@@ -195,8 +195,7 @@ def test_wrong_usage_exits_with_2(arguments, run):
     assert code == 2 and "usage:" in error
 
 
-def test_file_without_compression_of_zip_central_directory_is_refused(run, tmp_path):
-    """A zip that is no torch file."""
+def test_zip_that_is_no_torch_file_is_refused(run, tmp_path):
     with zipfile.ZipFile(tmp_path / "c", "w") as z:
         z.writestr("a.txt", "b")
     assert_refused(export(run, tmp_path / "c", tmp_path), tmp_path, str(tmp_path / "c"))

@@ -1,6 +1,7 @@
 """Text embeddings: canonical texts, averaging, and the two libraries' towers with tiny random weights."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -25,13 +26,9 @@ class LetterTower:
         return counts
 
 
-@pytest.fixture(scope="module")
-def artefact(tmp_path_factory):
-    from radio_export.cli import main
-
-    folder = tmp_path_factory.mktemp("text") / "model"
-    assert main(["demo", "--version", "radio_v2.5-b", "--output", str(folder)]) == 0
-    return folder
+@pytest.fixture
+def artefact(demo, tmp_path_factory):
+    return shutil.copytree(demo, tmp_path_factory.mktemp("text") / "model")
 
 
 @pytest.fixture
@@ -108,7 +105,8 @@ def test_template_without_a_place_for_the_class_is_refused(request_text, tmp_pat
 
 def test_open_clip_tower(request_text, artefact, tmp_path):
     """A tiny model of the library with random weights, loaded from a local file."""
-    open_clip = pytest.importorskip("open_clip")
+    import open_clip
+
     config = {
         "embed_dim": 1024,
         "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16, "head_width": 32},
@@ -121,12 +119,9 @@ def test_open_clip_tower(request_text, artefact, tmp_path):
     model = open_clip.create_model("tiny-random").eval()
     torch.save(model.state_dict(), tmp_path / "tower" / "weights.pt")
     manifest = read_manifest(artefact)
-    before = manifest.adaptors[0].teacher_model
     manifest.adaptors[0].teacher_model = "tiny-random"
     write_manifest(manifest, artefact)
     code, error, arrays = request_text("--weights", tmp_path / "tower" / "weights.pt", "--templates", "simple")
-    manifest.adaptors[0].teacher_model = before
-    write_manifest(manifest, artefact)
     assert code == 0, error
     texts = [t("dog") for t in open_clip.SIMPLE_IMAGENET_TEMPLATES]
     with torch.no_grad():
@@ -146,7 +141,8 @@ class CharacterTokenizer:
 @pytest.mark.parametrize("kind", ["siglip", "siglip2"])
 def test_siglip2_tower(kind, tmp_path, monkeypatch):
     """A tiny model of the library with random weights, saved to a folder; its tokenizer is a stand-in."""
-    transformers = pytest.importorskip("transformers")
+    import transformers
+
     config, model = {
         "siglip": (transformers.SiglipTextConfig, transformers.SiglipTextModel),
         "siglip2": (transformers.Siglip2TextConfig, transformers.Siglip2TextModel),

@@ -7,14 +7,13 @@ from radio_export.manifest import ModelManifest, read_manifest, write_manifest
 
 
 @pytest.fixture(scope="module")
-def artefacts(tmp_path_factory):
+def artefacts(demo, tmp_path_factory):
     """Two demo models of different seeds."""
     from radio_export.cli import main
 
     root = tmp_path_factory.mktemp("artefacts")
-    for seed in (0, 1):
-        arguments = ["demo", "--version", "radio_v2.5-b", "--output", str(root / str(seed)), "--seed", str(seed)]
-        assert main(arguments) == 0
+    shutil.copytree(demo, root / "0")
+    assert main(["demo", "--version", "radio_v2.5-b", "--output", str(root / "1"), "--seed", "1"]) == 0
     return root
 
 
