@@ -51,10 +51,10 @@ def demo_model(folder):
     return folder / "demo"
 
 
-def start_server(folder, extra=LIMITS):
+def start_server(folder, extra=LIMITS, address="127.0.0.1:0"):
     if not SERVER.exists():
         pytest.skip("no bazel-bin/server/main/radio_server (bazel build -c opt //server/main:radio_server)")
-    return Server(folder, {"demo": demo_model(folder)}, extra)
+    return Server(folder, {"demo": demo_model(folder)}, extra, address)
 
 
 def scrape(server):

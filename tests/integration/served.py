@@ -18,8 +18,8 @@ SERVER = REPOSITORY / "bazel-bin/server/main/radio_server"
 class Server:
     """A running server. models: {name: artefact folder}; the first is the default."""
 
-    def __init__(self, folder, models, extra=""):
-        lines = ['listen_address: "127.0.0.1:0"', 'metrics_address: "127.0.0.1:0"', "insecure: true"]
+    def __init__(self, folder, models, extra="", address="127.0.0.1:0"):
+        lines = [f'listen_address: "{address}"', 'metrics_address: "127.0.0.1:0"', "insecure: true"]
         lines += [f'models {{ name: "{n}" path: "{p}" device: "cpu" }}' for n, p in models.items()]
         lines += [f'default_model: "{next(iter(models))}"', extra]
         config = folder / "server.textproto"

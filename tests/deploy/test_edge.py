@@ -1,0 +1,227 @@
+"""The Envoy profile: valid, and doing what it is for."""
+
+import re
+import threading
+import time
+from concurrent import futures
+
+import config_proto
+import pytest
+import yaml
+
+grpc = pytest.importorskip("grpc", reason="grpcio is not installed (PyPI)")
+import chart  # noqa: E402
+import edge  # noqa: E402
+import live  # noqa: E402
+
+CONFIG = yaml.safe_load((edge.PROFILE / "envoy.yaml").read_text())
+CLUSTER = CONFIG["static_resources"]["clusters"][0]
+HTTP = CONFIG["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+
+
+def test_envoy_accepts_the_profile_without_a_warning(tmp_path, proved):
+    code, output = edge.validate(tmp_path, edge.localized(tmp_path))
+    assert code == 0, output
+    assert "[warning]" not in output and "eprecated" not in output, output
+    proved("Envoy accepts the edge's profile")
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("LEAST_REQUEST", "LEAST_REQUESTS"),
+        ("stream_idle_timeout", "stream_idle_time"),
+        ("cluster: servers", "cluster: server"),
+    ],
+)
+def test_envoy_refuses_a_planted_fault(tmp_path, old, new):
+    text = edge.localized(tmp_path)
+    assert old in text
+    code, output = edge.validate(tmp_path, text.replace(old, new))
+    assert code != 0, output
+
+
+def default_of(field):
+    options = next(o for fields in config_proto.messages().values() for _, _, name, o in fields if name == field)
+    return int(re.search(r"default = (\d+)", options).group(1))
+
+
+def test_numbers_agree_with_the_servers_configuration():
+    (host,) = HTTP["route_config"]["virtual_hosts"]
+    assert host["request_body_buffer_limit"] == default_of("max_request_bytes")
+    for route in host["routes"]:
+        longest = route["route"]["max_stream_duration"]["grpc_timeout_header_max"]
+        assert float(longest.removesuffix("s")) * 1000 == default_of("max_deadline_ms")
+    options = CLUSTER["typed_extension_protocol_options"]["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"]
+    ping = options["explicit_http_config"]["http2_protocol_options"]["connection_keepalive"]["interval"]
+    assert float(ping.removesuffix("s")) * 1000 > default_of("min_client_ping_interval_ms")
+
+
+def test_health_checks_ask_for_a_name_that_the_server_knows():
+    (check,) = CLUSTER["health_checks"]
+    assert check["grpc_health_check"]["service_name"] in chart.health_names()
+
+
+class Callers:
+    """Closed loops of calls; each may be repeated once when the answer is UNAVAILABLE."""
+
+    def __init__(self, number, call):
+        self.call = call
+        self.ended = threading.Event()
+        self.calls, self.repeated, self.failures = 0, 0, []
+        self._pool = futures.ThreadPoolExecutor(number)
+        self._loops = [self._pool.submit(self._loop) for _ in range(number)]
+
+    def _loop(self):
+        while not self.ended.is_set():
+            try:
+                self.call()
+            except grpc.RpcError as error:
+                if error.code() != grpc.StatusCode.UNAVAILABLE:
+                    self.failures.append(error)
+                    continue
+                self.repeated += 1
+                try:
+                    self.call()
+                except grpc.RpcError as again:
+                    self.failures.append(again)
+            self.calls += 1
+
+    def stop(self):
+        self.ended.set()
+        for loop in self._loops:
+            loop.result()
+        self._pool.shutdown()
+
+
+@pytest.fixture
+def slow_servers():
+    """Three stand-ins, one four times as slow as the others."""
+    servers = [edge.SlowServer(seconds) for seconds in (0.05, 0.05, 0.2)]
+    yield servers
+    for server in servers:
+        server.stop()
+
+
+def utilization(servers, folder, change=lambda config: None, seconds=5):
+    """What share of the servers' capacities a loaded edge uses."""
+    envoy = edge.Envoy(folder, [s.address for s in servers], change)
+    try:
+        with envoy.channel() as channel:
+            call = channel.unary_unary("/radio.v1.FeatureService/ListModels")
+            callers = Callers(16, lambda: call(b"", timeout=30))
+            time.sleep(1)
+            before, begun = [server.done() for server in servers], time.monotonic()
+            time.sleep(seconds)
+            after, period = [server.done() for server in servers], time.monotonic() - begun
+            callers.stop()
+    finally:
+        envoy.stop()
+    assert not callers.failures, callers.failures[0]
+    calls = [last[0] - first[0] for first, last in zip(before, after, strict=True)]
+    # As long as a call really took: a busy machine makes all of them slower.
+    each = [last[1] / last[0] for last in after]
+    return sum(calls) / sum(period / seconds for seconds in each)
+
+
+def test_unequal_servers_are_all_kept_busy(slow_servers, tmp_path, proved):
+    share = utilization(slow_servers, tmp_path)
+    assert share >= 0.9
+    proved(f"Envoy keeps three servers, one 4 x slower, at {share:.0%} of their summed capacity")
+
+
+def test_taking_turns_would_not(slow_servers, tmp_path):
+    def round_robin(config):
+        cluster = config["static_resources"]["clusters"][0]
+        cluster["lb_policy"] = "ROUND_ROBIN"
+        del cluster["least_request_lb_config"]
+
+    assert utilization(slow_servers, tmp_path, round_robin) < 0.75
+
+
+def without_retries(config):
+    listener = config["static_resources"]["listeners"][0]
+    routes = listener["filter_chains"][0]["filters"][0]["typed_config"]["route_config"]["virtual_hosts"][0]["routes"]
+    for route in routes:
+        route["route"].pop("retry_policy", None)
+
+
+@pytest.mark.parametrize("change, lost", [(lambda config: None, False), (without_retries, True)])
+def test_callers_do_not_notice_a_server_that_goes(slow_servers, tmp_path, change, lost):
+    envoy = edge.Envoy(tmp_path, [server.address for server in slow_servers], change)
+    try:
+        with envoy.channel() as channel:
+            call = channel.unary_unary("/radio.v1.FeatureService/ListModels")
+            callers = Callers(6, lambda: call(b"", timeout=30))
+            time.sleep(0.5)
+            slow_servers[0].stop()
+            time.sleep(1.5)
+            callers.stop()
+    finally:
+        envoy.stop()
+    assert bool(callers.repeated or callers.failures) == lost
+
+
+@pytest.fixture
+def one_server_behind_envoy(slow_servers, tmp_path):
+    envoy = edge.Envoy(tmp_path, [slow_servers[0].address])
+    yield envoy
+    envoy.stop()
+
+
+def test_the_edge_is_closed(one_server_behind_envoy):
+    envoy = one_server_behind_envoy
+    with envoy.channel() as channel:
+
+        def code(method, **options):
+            try:
+                channel.unary_unary(method)(b"", timeout=10, **options)
+            except grpc.RpcError as error:
+                return error.code()
+            return grpc.StatusCode.OK
+
+        assert code("/radio.v1.FeatureService/ListModels") == grpc.StatusCode.OK
+        assert code("/grpc.health.v1.Health/Check") == grpc.StatusCode.OK
+        for method in ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", "/other.Service/Call"):
+            assert code(method) == grpc.StatusCode.UNIMPLEMENTED
+        assert code("/radio.v1.FeatureService/ListModels", metadata=[("big", "x" * 20000)]) != grpc.StatusCode.OK
+        assert code("/radio.v1.FeatureService/ListModels", metadata=[("under_score", "x")]) != grpc.StatusCode.OK
+    port = int(envoy.metrics.split(":")[1])
+    status, text = envoy.ask("/stats/prometheus", port)
+    assert status == 200 and "envoy_cluster_upstream_rq_total" in text
+    assert envoy.ask("/quitquitquit", port, "POST")[0] == 404
+    assert envoy.ask("/config_dump", port)[0] == 404
+    assert envoy.process.poll() is None
+
+
+def test_a_rolling_restart_under_load_loses_nothing(api, tmp_path_factory, proved):
+    ports = [edge.free_port() for _ in range(3)]
+
+    def start(port):
+        return live.start_server(tmp_path_factory.mktemp("server"), "intra_op_threads: 1", f"127.0.0.1:{port}")
+
+    servers = [start(port) for port in ports]
+    envoy = edge.Envoy(tmp_path_factory.mktemp("envoy"), [s.grpc for s in servers])
+    try:
+        with envoy.channel() as channel:
+            stub = api.FeatureServiceStub(channel)
+            tensor = api.Tensor(data_type=api.DATA_TYPE_UINT8, shape=[64, 64, 3], data=bytes(64 * 64 * 3))
+            request = api.ExtractRequest(images=[api.Image(tensor=tensor)])
+
+            def extract():
+                (result,) = stub.Extract(request, timeout=30).results
+                assert result.status.code == 0
+
+            callers = Callers(3, extract)
+            for i, port in enumerate(ports):
+                assert servers[i].stop() == 0
+                servers[i] = start(port)
+                assert edge.wait_until(lambda: envoy.healthy() == 3, 60)
+            callers.stop()
+    finally:
+        envoy.stop()
+        for server in servers:
+            server.stop()
+    assert not callers.failures, (len(callers.failures), callers.calls, callers.failures[0])
+    assert callers.calls > 100
+    proved(f"3 servers restarted one by one behind Envoy: {callers.calls} calls, {callers.repeated} repeated, 0 lost")
