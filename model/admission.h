@@ -40,7 +40,7 @@ class Admission {
     // Bytes of requests and of the responses they will cause.
     int64_t max_bytes = int64_t{2} << 30;
     // Work that would wait longer than this is refused.
-    absl::Duration max_queue_delay = absl::Seconds(1);
+    absl::Duration max_queue_delay = absl::Seconds(2);
   };
   // What a request asks for.
   struct Demand {

@@ -39,12 +39,12 @@ Percentiles Over(const BenchResult& result, size_t size, Part part) {
     const bool counts = size == std::string::npos || sample.size == size;
     if (counts && sample.status.ok()) values.push_back(part(sample));
   }
-  return PercentilesOf(std::move(values));
+  return PercentilesOf(values);
 }
 
 }  // namespace
 
-Percentiles PercentilesOf(std::vector<absl::Duration> values) {
+Percentiles PercentilesOf(const std::vector<absl::Duration>& values) {
   if (values.empty()) return {};
   std::vector<double> sorted;
   sorted.reserve(values.size());

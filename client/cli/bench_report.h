@@ -22,7 +22,7 @@ struct Percentiles {
 
 // Nearest rank: the smallest value that at least p % of all values do not exceed. All zero for
 // none.
-Percentiles PercentilesOf(std::vector<absl::Duration> values);
+Percentiles PercentilesOf(const std::vector<absl::Duration>& values);
 
 struct BenchReport {
   double seconds = 0;

@@ -12,8 +12,11 @@ struct Variable {
   const char* value;
 };
 
-// Entries, not bytes. A batch uses about a dozen primitives.
 constexpr Variable kVariables[] = {
+    // Threads that wait for each other sleep instead of spinning: one that spins keeps a late one,
+    // or anybody else, off its core.
+    {"OMP_WAIT_POLICY", "PASSIVE"},
+    // Entries, not bytes. A batch uses about a dozen primitives.
     {"LRU_CACHE_CAPACITY", "8"},
     {"ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16"},
 };
