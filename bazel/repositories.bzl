@@ -59,7 +59,9 @@ def _libtorch_impl(ctx):
         for entry in nvidia.readdir():
             if entry.get_child("lib").exists:
                 rpaths.append(str(entry.get_child("lib").realpath))
-    link = []
+
+    # DT_RPATH rather than DT_RUNPATH: it also serves the libraries that libtorch_cpu.so itself names.
+    link = ["-Wl,--disable-new-dtags"]
     for path in rpaths:
         link += ["-Wl,-rpath," + path, "-Wl,-rpath-link," + path]
     ctx.template("BUILD", Label("//bazel:libtorch.BUILD"), {"{LINKOPTS}": repr(link)})

@@ -64,7 +64,7 @@ absl::Status RunWithProgress(const FeatureClient& client, const Flags& flags, Em
     }
   });
   const Interrupt interrupt(signals, [&run] { run.Stop(absl::CancelledError("interrupted")); });
-  const absl::Status status = run.Run();
+  absl::Status status = run.Run();
   std::fputs(progress.End().c_str(), stderr);
   return status;
 }
