@@ -120,6 +120,7 @@ BenchResult RunClosedLoop(const FeatureClient& client, const BenchLoad& load, in
   Recorder recorder(start + load.warmup);
   std::atomic<size_t> next{0};
   std::vector<std::thread> callers;
+  callers.reserve(concurrency);
   for (int i = 0; i < concurrency; ++i) {
     callers.emplace_back([&] {
       for (absl::Time now = absl::Now(); now < end; now = absl::Now()) {

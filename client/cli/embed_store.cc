@@ -38,7 +38,7 @@ absl::Status RemoveTemporaries(const std::string& folder) {
   return absl::OkStatus();
 }
 
-absl::Status CheckTensor(const TensorView& tensor, std::vector<int64_t> shape, NpyType type,
+absl::Status CheckTensor(const TensorView& tensor, const std::vector<int64_t>& shape, NpyType type,
                          absl::string_view what) {
   const v1::DataType expected =
       type == NpyType::kFloat32 ? v1::DATA_TYPE_FLOAT32 : v1::DATA_TYPE_FLOAT16;
