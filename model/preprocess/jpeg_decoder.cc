@@ -22,13 +22,38 @@ namespace radio {
 namespace {
 
 constexpr int kExifMarker = JPEG_APP0 + 1;
+constexpr int kStartOfScan = 0xDA;
 constexpr absl::string_view kExifPrefix("Exif\0\0", 6);
 
 // Every scan of a progressive file costs a pass over the whole picture, and a scan may take a few
 // bytes only. Encoders write about ten; pixels times scans bounds the time.
 constexpr int64_t kMaxScans = 50;
 constexpr int64_t kMinScans = 16;
-constexpr int64_t kMaxScannedPixels = 400'000'000;
+constexpr int64_t kMaxScannedPixels = 300'000'000;
+
+// The first segment that holds EXIF, or nothing. libjpeg can save segments, in time quadratic in
+// their number.
+absl::Span<const uint8_t> FindExif(absl::Span<const uint8_t> jpeg) {
+  constexpr size_t kSegmentHeader = 4;
+  absl::Span<const uint8_t> rest = jpeg.subspan(2);
+  while (rest.size() >= kSegmentHeader && rest[0] == 0xFF) {
+    const int marker = rest[1];
+    const size_t length = size_t{rest[2]} << 8 | rest[3];
+    if (marker == 0xFF) {
+      rest.remove_prefix(1);  // Padding.
+      continue;
+    }
+    const bool has_length = marker >= 0xC0 && (marker < JPEG_RST0 || marker > JPEG_EOI);
+    if (!has_length || marker == kStartOfScan || length < 2 || length + 2 > rest.size()) break;
+    const absl::Span<const uint8_t> data = rest.subspan(kSegmentHeader, length - 2);
+    if (marker == kExifMarker && data.size() >= kExifPrefix.size() &&
+        std::memcmp(data.data(), kExifPrefix.data(), kExifPrefix.size()) == 0) {
+      return data;
+    }
+    rest.remove_prefix(length + 2);
+  }
+  return {};
+}
 
 int MaxScans(Size size) {
   const int64_t pixels = int64_t{size.height} * size.width;
@@ -82,7 +107,7 @@ class JpegReader {
                  : Undecodable("JPEG", "the header is damaged or ends early");
     }
     RADIO_RETURN_IF_ERROR(CheckImageSize(info_.image_height, info_.image_width, limits));
-    return StoredHeader{size(), Orientation()};
+    return StoredHeader{size(), ExifOrientation(FindExif(encoded_))};
   }
 
   absl::Status Decode(NextRow next_row) {
@@ -131,7 +156,6 @@ class JpegReader {
     jpeg_create_decompress(&info_);
     info_.progress = &progress_;
     jpeg_mem_src(&info_, encoded_.data(), encoded_.size());
-    jpeg_save_markers(&info_, kExifMarker, 0xFFFF);
     jpeg_read_header(&info_, TRUE);
   }
 
@@ -145,17 +169,6 @@ class JpegReader {
       if (cmyk) CmykToRgb(cmyk, size().width, row);
     }
     jpeg_finish_decompress(&info_);
-  }
-
-  int Orientation() const {
-    for (jpeg_saved_marker_ptr marker = info_.marker_list; marker; marker = marker->next) {
-      const absl::Span<const uint8_t> data(marker->data, marker->data_length);
-      if (data.size() >= kExifPrefix.size() &&
-          std::memcmp(data.data(), kExifPrefix.data(), kExifPrefix.size()) == 0) {
-        return ExifOrientation(data);
-      }
-    }
-    return 1;
   }
 
   const absl::Span<const uint8_t> encoded_;
@@ -186,10 +199,15 @@ absl::StatusOr<DecodedFile> DecodeJpeg(absl::Span<const uint8_t> encoded,
   JpegReader reader(encoded);
   RADIO_ASSIGN_OR_RETURN(const StoredHeader header, reader.Open(limits));
   const size_t row_bytes = size_t{3} * header.size.width;
-  DecodedFile file{{header.size, std::vector<uint8_t>(row_bytes * header.size.height)},
-                   header.orientation};
-  uint8_t* next = file.image.pixels.data();
-  RADIO_RETURN_IF_ERROR(reader.Decode([&] { return std::exchange(next, next + row_bytes); }));
+  DecodedFile file{{header.size, {}}, header.orientation};
+  std::vector<uint8_t>& pixels = file.image.pixels;
+  // Reserved at once and touched as rows come: a short file that declares a large picture costs
+  // little.
+  pixels.reserve(row_bytes * header.size.height);
+  RADIO_RETURN_IF_ERROR(reader.Decode([&] {
+    pixels.resize(pixels.size() + row_bytes);
+    return pixels.data() + pixels.size() - row_bytes;
+  }));
   return file;
 }
 

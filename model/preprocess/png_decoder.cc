@@ -1,119 +1,45 @@
 #include "model/preprocess/png_decoder.h"
 
 #include <png.h>
-#include <zlib.h>
 
-#include <algorithm>
 #include <csetjmp>
-#include <cstring>
+#include <cstddef>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/string_view.h"
 #include "model/base/status_macros.h"
-#include "model/preprocess/exif.h"
+#include "model/preprocess/png_chunks.h"
 
 namespace radio {
 namespace {
 
-constexpr size_t kSignatureBytes = 8;
-constexpr size_t kHeaderBytes = 13;
-// A chunk is its length, its type, its data and its checksum.
-constexpr size_t kChunkOverhead = 12;
+// Deflate's best case: 258 bytes for two bits.
+constexpr int64_t kMaxExpansion = 1032;
 
-uint32_t BigEndian(const uint8_t* bytes) {
-  return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 | uint32_t{bytes[2]} << 8 | bytes[3];
-}
-
-struct Chunk {
-  absl::string_view type;
-  absl::Span<const uint8_t> data;
-  // With length, type and checksum.
-  absl::Span<const uint8_t> whole;
-
-  bool checksum_ok() const {
-    const uint8_t* type_and_data = whole.data() + 4;
-    const size_t bytes = data.size() + 4;
-    return crc32_z(crc32_z(0, nullptr, 0), type_and_data, bytes) ==
-           BigEndian(type_and_data + bytes);
-  }
-};
-
-// A PNG file as its chunks; libpng gets to see only those that the pixels need, so that lengths
-// and contents of all others cannot matter to it.
-struct Outline {
-  StoredHeader header;
-  std::vector<Chunk> pixel_chunks;
-};
-
-absl::StatusOr<Chunk> NextChunk(absl::Span<const uint8_t> rest) {
-  if (rest.size() < kChunkOverhead || BigEndian(rest.data()) > rest.size() - kChunkOverhead) {
-    return Undecodable("PNG", "the file ends early");
-  }
-  const size_t length = BigEndian(rest.data());
-  return Chunk{absl::string_view(reinterpret_cast<const char*>(rest.data()) + 4, 4),
-               rest.subspan(8, length), rest.first(length + kChunkOverhead)};
-}
-
-absl::Status ReadImageHeaderChunk(const Chunk& chunk, const DecodeLimits& limits, Size* size) {
-  if (chunk.type != "IHDR" || chunk.data.size() != kHeaderBytes) {
-    return Undecodable("PNG", "the first chunk is no IHDR");
-  }
-  const int64_t width = BigEndian(chunk.data.data());
-  const int64_t height = BigEndian(chunk.data.data() + 4);
-  RADIO_RETURN_IF_ERROR(CheckImageSize(height, width, limits));
-  *size = {static_cast<int>(height), static_cast<int>(width)};
-  return absl::OkStatus();
-}
-
-enum class Checksums { kHeaderOnly, kAll };
-
-// Walks the file up to the end of the image.
-absl::StatusOr<Outline> ReadOutline(absl::Span<const uint8_t> encoded, const DecodeLimits& limits,
-                                    Checksums checksums) {
-  Outline outline;
-  absl::Span<const uint8_t> rest = encoded.subspan(kSignatureBytes);
-  for (bool first = true, last = false; !last; first = false) {
-    RADIO_ASSIGN_OR_RETURN(const Chunk chunk, NextChunk(rest));
-    rest.remove_prefix(chunk.whole.size());
-    if (first) RADIO_RETURN_IF_ERROR(ReadImageHeaderChunk(chunk, limits, &outline.header.size));
-    if ((first || checksums == Checksums::kAll) && !chunk.checksum_ok()) {
-      return Undecodable("PNG", "a chunk's checksum is wrong");
-    }
-    last = chunk.type == "IEND";
-    if (chunk.type == "eXIf") outline.header.orientation = ExifOrientation(chunk.data);
-    if (last || chunk.type == "IHDR" || chunk.type == "PLTE" || chunk.type == "IDAT") {
-      outline.pixel_chunks.push_back(chunk);
-    } else if ((chunk.type[0] & 0x20) == 0) {
-      return Undecodable("PNG", "it holds an unknown critical chunk");
-    }
-  }
-  return outline;
-}
-
-// One pass over one file.
+// One pass over one file whose outline is sound. libpng is handed the chunks one by one: of the two
+// ways to use it the one that stops inflating after the last row.
 class PngReader {
  public:
-  PngReader(absl::Span<const uint8_t> encoded, const Outline& outline)
-      : encoded_(encoded), outline_(outline) {}
+  explicit PngReader(Size size) : size_(size) {}
   PngReader(const PngReader&) = delete;
   PngReader& operator=(const PngReader&) = delete;
   ~PngReader() { png_destroy_read_struct(&png_, &info_, nullptr); }
 
-  absl::StatusOr<RgbImage> Decode() {
-    const Size size = outline_.header.size;
-    const size_t row_bytes = size_t{3} * size.width;
-    RgbImage image{size, std::vector<uint8_t>(row_bytes * size.height)};
-    std::vector<uint8_t*> rows(size.height);
-    for (int y = 0; y < size.height; ++y) rows[y] = image.pixels.data() + y * row_bytes;
-    if (!Guard([&] { ReadPixels(rows.data(), row_bytes); })) {
-      return Undecodable("PNG", "the data is damaged or ends early");
+  absl::StatusOr<RgbImage> Decode(absl::Span<const uint8_t> encoded) {
+    pixels_.reserve(row_bytes() * size_.height);
+    bool sound = Guard([&] { Start(encoded.first(kPngSignatureBytes)); });
+    absl::Span<const uint8_t> rest = encoded.subspan(kPngSignatureBytes);
+    while (sound && !complete_) {
+      RADIO_ASSIGN_OR_RETURN(const PngChunk chunk, ReadPngChunk(rest));
+      rest.remove_prefix(chunk.whole.size());
+      if (chunk.holds_pixels()) sound = Guard([&] { Process(chunk.whole); });
     }
-    return image;
+    if (!sound) return Undecodable("PNG", "the data is damaged or ends early");
+    return RgbImage{size_, std::move(pixels_)};
   }
 
  private:
-  static PngReader* Of(png_structp png) { return static_cast<PngReader*>(png_get_io_ptr(png)); }
+  size_t row_bytes() const { return size_t{3} * size_.width; }
 
   // Runs `step`; false when libpng gave up. An error jumps out of `step`, so nothing with a
   // destructor may live in it.
@@ -124,55 +50,62 @@ class PngReader {
     return true;
   }
 
-  [[noreturn]] static void Fail(png_structp png, png_const_charp) {
+  [[noreturn]] static void Fail(png_structp png, png_const_charp /*message*/) {
     longjmp(static_cast<PngReader*>(png_get_error_ptr(png))->jump_, 1);
   }
 
-  // libpng's source of bytes: the signature, then the chunks it may see.
-  void Read(uint8_t* to, size_t bytes) {
-    while (bytes > 0) {
-      if (piece_.empty()) {
-        if (next_chunk_ == outline_.pixel_chunks.size()) png_error(png_, "");
-        piece_ = outline_.pixel_chunks[next_chunk_++].whole;
-      }
-      const size_t now = std::min(bytes, piece_.size());
-      std::memcpy(to, piece_.data(), now);
-      piece_.remove_prefix(now);
-      to += now;
-      bytes -= now;
-    }
+  static PngReader* Of(png_structp png) {
+    return static_cast<PngReader*>(png_get_progressive_ptr(png));
   }
 
-  void ReadPixels(uint8_t** rows, size_t row_bytes) {
+  void Process(absl::Span<const uint8_t> bytes) {
+    // libpng does not write to them.
+    png_process_data(png_, info_, const_cast<uint8_t*>(bytes.data()), bytes.size());
+  }
+
+  void Start(absl::Span<const uint8_t> signature) {
     png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, this, &Fail,
                                   [](png_structp, png_const_charp) {});
     if (png_ == nullptr) longjmp(jump_, 1);
     info_ = png_create_info_struct(png_);
-    piece_ = encoded_.first(kSignatureBytes);
-    png_set_read_fn(png_, this, [](png_structp png, png_bytep to, png_size_t bytes) {
-      Of(png)->Read(to, bytes);
-    });
-    png_set_user_limits(png_, outline_.header.size.width, outline_.header.size.height);
-    // The outline has checked them.
+    png_set_progressive_read_fn(
+        png_, this, [](png_structp png, png_infop) { Of(png)->SetUpRows(); },
+        [](png_structp png, png_bytep row, png_uint_32 y, int pass) {
+          Of(png)->AddRow(row, y, pass);
+        },
+        nullptr);
+    png_set_user_limits(png_, size_.width, size_.height);
+    // The outline's reader has checked them.
     png_set_crc_action(png_, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);
-    png_read_info(png_, info_);
+    Process(signature);
+  }
+
+  void SetUpRows() {
     png_set_expand(png_);
     png_set_scale_16(png_);
     png_set_gray_to_rgb(png_);
     png_set_strip_alpha(png_);
-    png_set_interlace_handling(png_);
+    last_pass_ = png_set_interlace_handling(png_) - 1;
     png_read_update_info(png_, info_);
-    if (png_get_rowbytes(png_, info_) != row_bytes) png_error(png_, "");
-    // Without png_read_end: it would inflate whatever data follows the last row.
-    png_read_image(png_, rows);
+    if (png_get_rowbytes(png_, info_) != row_bytes()) png_error(png_, "");
   }
 
-  const absl::Span<const uint8_t> encoded_;
-  const Outline& outline_;
+  // Rows come in order, in every pass anew; `row` is null where a pass adds nothing.
+  void AddRow(uint8_t* row, size_t y, int pass) {
+    const size_t begin = row_bytes() * y;
+    if (begin > pixels_.size()) png_error(png_, "");
+    // Memory is touched as rows come.
+    if (begin == pixels_.size()) pixels_.resize(begin + row_bytes());
+    png_progressive_combine_row(png_, pixels_.data() + begin, row);
+    complete_ = pass == last_pass_ && y + 1 == static_cast<size_t>(size_.height);
+  }
+
+  const Size size_;
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
-  absl::Span<const uint8_t> piece_;
-  size_t next_chunk_ = 0;
+  int last_pass_ = 0;
+  bool complete_ = false;
+  std::vector<uint8_t> pixels_;
   std::jmp_buf jump_;
 };
 
@@ -180,15 +113,20 @@ class PngReader {
 
 absl::StatusOr<StoredHeader> ReadPngHeader(absl::Span<const uint8_t> encoded,
                                            const DecodeLimits& limits) {
-  RADIO_ASSIGN_OR_RETURN(const Outline outline,
-                         ReadOutline(encoded, limits, Checksums::kHeaderOnly));
+  RADIO_ASSIGN_OR_RETURN(const PngOutline outline,
+                         ReadPngOutline(encoded, limits, PngChecksums::kHeaderOnly));
   return outline.header;
 }
 
 absl::StatusOr<DecodedFile> DecodePng(absl::Span<const uint8_t> encoded,
                                       const DecodeLimits& limits) {
-  RADIO_ASSIGN_OR_RETURN(const Outline outline, ReadOutline(encoded, limits, Checksums::kAll));
-  RADIO_ASSIGN_OR_RETURN(RgbImage image, PngReader(encoded, outline).Decode());
+  RADIO_ASSIGN_OR_RETURN(const PngOutline outline,
+                         ReadPngOutline(encoded, limits, PngChecksums::kAll));
+  const Size size = outline.header.size;
+  if (outline.row_bytes * size.height > outline.data_bytes * kMaxExpansion) {
+    return Undecodable("PNG", "the header declares more pixels than the data can hold");
+  }
+  RADIO_ASSIGN_OR_RETURN(RgbImage image, PngReader(size).Decode(encoded));
   return DecodedFile{std::move(image), outline.header.orientation};
 }
 

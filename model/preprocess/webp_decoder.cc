@@ -1,64 +1,108 @@
 #include "model/preprocess/webp_decoder.h"
 
 #include <webp/decode.h>
-#include <webp/demux.h>
 
-#include <memory>
+#include <algorithm>
+#include <cstddef>
+#include <optional>
 #include <utility>
 
+#include "absl/strings/string_view.h"
 #include "model/base/status_macros.h"
 #include "model/preprocess/exif.h"
 
 namespace radio {
 namespace {
 
-using Demuxer = std::unique_ptr<WebPDemuxer, decltype(&WebPDemuxDelete)>;
+using ByteSpan = absl::Span<const uint8_t>;
+
+// "RIFF", the size of what follows, "WEBP"; then chunks: a type, the size, the data, and a byte
+// more where the size is odd.
+constexpr size_t kRiffHeaderBytes = 12;
+constexpr size_t kChunkHeaderBytes = 8;
+// What comes before a frame's data in an ANMF chunk: offsets and sides, three bytes each, and more.
+constexpr size_t kFrameHeaderBytes = 16;
+
+uint32_t LittleEndian(const uint8_t* bytes, int count) {
+  uint32_t value = 0;
+  for (int i = count - 1; i >= 0; --i) value = value << 8 | bytes[i];
+  return value;
+}
+
+// The data of the first chunk of that type. libwebpdemux would hold each chunk in memory.
+std::optional<ByteSpan> FindChunk(ByteSpan file, absl::string_view type) {
+  ByteSpan rest = file.subspan(kRiffHeaderBytes);
+  while (rest.size() >= kChunkHeaderBytes) {
+    const size_t size = LittleEndian(rest.data() + 4, 4);
+    if (size > rest.size() - kChunkHeaderBytes) return std::nullopt;
+    if (absl::string_view(reinterpret_cast<const char*>(rest.data()), 4) == type) {
+      return rest.subspan(kChunkHeaderBytes, size);
+    }
+    rest.remove_prefix(std::min(kChunkHeaderBytes + size + size % 2, rest.size()));
+  }
+  return std::nullopt;
+}
+
+// A file that begins with the magic bytes, cut where it says that it ends.
+absl::StatusOr<ByteSpan> CutToSize(ByteSpan encoded) {
+  const size_t size = kChunkHeaderBytes + LittleEndian(encoded.data() + 4, 4);
+  if (size < kRiffHeaderBytes || size > encoded.size()) {
+    return Undecodable("WebP", "the file ends early");
+  }
+  return encoded.first(size);
+}
 
 struct OpenFile {
-  Demuxer demuxer;
+  ByteSpan bytes;
+  bool animated = false;
   StoredHeader header;
 };
 
-int Orientation(const WebPDemuxer* demuxer) {
-  WebPChunkIterator chunk;
-  if (!WebPDemuxGetChunk(demuxer, "EXIF", 1, &chunk)) return 1;
-  const int orientation = ExifOrientation(absl::MakeConstSpan(chunk.chunk.bytes, chunk.chunk.size));
-  WebPDemuxReleaseChunkIterator(&chunk);
-  return orientation;
+absl::StatusOr<OpenFile> Open(ByteSpan encoded, const DecodeLimits& limits) {
+  OpenFile file;
+  RADIO_ASSIGN_OR_RETURN(file.bytes, CutToSize(encoded));
+  WebPBitstreamFeatures features;
+  if (WebPGetFeatures(file.bytes.data(), file.bytes.size(), &features) != VP8_STATUS_OK) {
+    return Undecodable("WebP", "the header is damaged");
+  }
+  RADIO_RETURN_IF_ERROR(CheckImageSize(features.height, features.width, limits));
+  file.animated = features.has_animation != 0;
+  file.header.size = {features.height, features.width};
+  if (const std::optional<ByteSpan> exif = FindChunk(file.bytes, "EXIF")) {
+    file.header.orientation = ExifOrientation(*exif);
+  }
+  return file;
 }
 
-absl::StatusOr<OpenFile> Open(absl::Span<const uint8_t> encoded, const DecodeLimits& limits) {
-  const WebPData data{encoded.data(), encoded.size()};
-  Demuxer demuxer(WebPDemux(&data), &WebPDemuxDelete);
-  if (demuxer == nullptr) return Undecodable("WebP", "the file is damaged or ends early");
-  const int64_t height = WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_HEIGHT);
-  const int64_t width = WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_WIDTH);
-  RADIO_RETURN_IF_ERROR(CheckImageSize(height, width, limits));
-  const Size size{static_cast<int>(height), static_cast<int>(width)};
-  const int orientation = Orientation(demuxer.get());
-  return OpenFile{std::move(demuxer), {size, orientation}};
-}
-
-bool DecodeFrame(const WebPIterator& frame, RgbImage* canvas) {
-  const int64_t right = int64_t{frame.x_offset} + frame.width;
-  const int64_t bottom = int64_t{frame.y_offset} + frame.height;
-  if (right > canvas->size.width || bottom > canvas->size.height) return false;
+// Draws a picture, which must fit, with its top left corner at (x, y).
+bool Draw(ByteSpan picture, int64_t y, int64_t x, RgbImage* canvas) {
   WebPDecoderConfig config;
   if (!WebPInitDecoderConfig(&config)) return false;
-  if (WebPGetFeatures(frame.fragment.bytes, frame.fragment.size, &config.input) != VP8_STATUS_OK ||
-      config.input.width != frame.width || config.input.height != frame.height) {
+  if (WebPGetFeatures(picture.data(), picture.size(), &config.input) != VP8_STATUS_OK ||
+      config.input.has_animation != 0 || x + config.input.width > canvas->size.width ||
+      y + config.input.height > canvas->size.height) {
     return false;
   }
-  const size_t stride = size_t{3} * canvas->size.width;
-  const size_t offset = stride * frame.y_offset + size_t{3} * frame.x_offset;
+  const int64_t stride = int64_t{3} * canvas->size.width;
+  const int64_t offset = stride * y + 3 * x;
   config.output.colorspace = MODE_RGB;
   config.output.is_external_memory = 1;
   config.output.u.RGBA.rgba = canvas->pixels.data() + offset;
   config.output.u.RGBA.stride = static_cast<int>(stride);
   config.output.u.RGBA.size = canvas->pixels.size() - offset;
-  const VP8StatusCode code = WebPDecode(frame.fragment.bytes, frame.fragment.size, &config);
+  const VP8StatusCode code = WebPDecode(picture.data(), picture.size(), &config);
   WebPFreeDecBuffer(&config.output);
   return code == VP8_STATUS_OK;
+}
+
+bool DrawFirstFrame(const OpenFile& file, RgbImage* canvas) {
+  if (!file.animated) return Draw(file.bytes, 0, 0, canvas);
+  const std::optional<ByteSpan> frame = FindChunk(file.bytes, "ANMF");
+  if (!frame || frame->size() < kFrameHeaderBytes) return false;
+  // Offsets are stored halved.
+  const int64_t x = 2 * int64_t{LittleEndian(frame->data(), 3)};
+  const int64_t y = 2 * int64_t{LittleEndian(frame->data() + 3, 3)};
+  return Draw(frame->subspan(kFrameHeaderBytes), y, x, canvas);
 }
 
 }  // namespace
@@ -74,11 +118,9 @@ absl::StatusOr<DecodedFile> DecodeWebp(absl::Span<const uint8_t> encoded,
   RADIO_ASSIGN_OR_RETURN(const OpenFile file, Open(encoded, limits));
   const Size size = file.header.size;
   RgbImage canvas{size, std::vector<uint8_t>(size_t{3} * size.height * size.width)};
-  WebPIterator frame;
-  const bool decoded =
-      WebPDemuxGetFrame(file.demuxer.get(), 1, &frame) && DecodeFrame(frame, &canvas);
-  WebPDemuxReleaseIterator(&frame);
-  if (!decoded) return Undecodable("WebP", "the data is damaged or ends early");
+  if (!DrawFirstFrame(file, &canvas)) {
+    return Undecodable("WebP", "the data is damaged or ends early");
+  }
   return DecodedFile{std::move(canvas), file.header.orientation};
 }
 

@@ -113,19 +113,27 @@ Encoded EncodeJpeg(const RgbImage& image, const JpegOptions& options) {
   return FromMalloc(data, size);
 }
 
-Encoded EncodePng(const RgbImage& image) {
-  png_image png{};
-  png.version = PNG_IMAGE_VERSION;
-  png.width = image.size.width;
-  png.height = image.size.height;
-  png.format = PNG_FORMAT_RGB;
-  png_alloc_size_t bytes = PNG_IMAGE_PNG_SIZE_MAX(png);
-  Encoded encoded(bytes);
-  if (!png_image_write_to_memory(&png, encoded.data(), &bytes, 0, image.pixels.data(), 0,
-                                 nullptr)) {
-    throw std::runtime_error(png.message);
+Encoded EncodePng(const RgbImage& image, bool interlaced) {
+  Encoded encoded;
+  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
+  png_infop info = png_create_info_struct(png);
+  png_set_write_fn(
+      png, &encoded,
+      [](png_structp p, png_bytep data, png_size_t size) {
+        auto* to = static_cast<Encoded*>(png_get_io_ptr(p));
+        to->insert(to->end(), data, data + size);
+      },
+      nullptr);
+  png_set_IHDR(png, info, image.size.width, image.size.height, 8, PNG_COLOR_TYPE_RGB,
+               interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+               PNG_FILTER_TYPE_DEFAULT);
+  std::vector<uint8_t*> rows;
+  for (int y = 0; y < image.size.height; ++y) {
+    rows.push_back(const_cast<uint8_t*>(image.pixels.data()) + size_t{3} * image.size.width * y);
   }
-  encoded.resize(bytes);
+  png_set_rows(png, info, rows.data());
+  png_write_png(png, info, PNG_TRANSFORM_IDENTITY, nullptr);
+  png_destroy_write_struct(&png, &info);
   return encoded;
 }
 

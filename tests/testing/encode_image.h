@@ -27,7 +27,7 @@ struct JpegOptions {
 RgbImage MakePicture(Size size);
 
 Encoded EncodeJpeg(const RgbImage& image, const JpegOptions& options = {});
-Encoded EncodePng(const RgbImage& image);
+Encoded EncodePng(const RgbImage& image, bool interlaced = false);
 Encoded EncodeLosslessWebp(const RgbImage& image);
 Encoded EncodeLossyWebp(const RgbImage& image, float quality = 80);
 

@@ -98,6 +98,17 @@ TEST(ImageDecoderTest, AdobesTwoWaysOfStoringInkGiveThePicture) {
   }
 }
 
+TEST(ImageDecoderTest, InterlacedPngsOfEverySmallSizeAreWhole) {
+  for (int height = 1; height <= 17; ++height) {
+    for (int width = 1; width <= 17; ++width) {
+      const RgbImage picture = MakePicture({height, width});
+      const absl::StatusOr<RgbImage> image = Decode(EncodePng(picture, /*interlaced=*/true));
+      ASSERT_TRUE(image.ok()) << height << " x " << width << ": " << image.status();
+      ASSERT_EQ(MaxDifference(*image, picture), 0) << height << " x " << width;
+    }
+  }
+}
+
 TEST(ImageDecoderTest, TheOrientationOfEveryFormatIsReported) {
   const std::vector<std::pair<std::string, int>> files = {
       {"jpeg_orientation_6.jpg", 6}, {"png_orientation_6.png", 6}, {"webp_orientation_8.webp", 8}};
