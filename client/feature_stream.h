@@ -20,7 +20,7 @@ class StreamState;
 // retried ends the stream: every unanswered image gets its status. Thread-safe.
 class FeatureStream {
  public:
-  // Does not connect yet. `transport` outlives it; `options.max_in_flight` must be at least 1.
+  // Does not connect yet. `transport` outlives it.
   FeatureStream(Transport* transport, StreamOptions options, OnResult on_result);
   // Cancels what is unanswered and waits for the callbacks.
   ~FeatureStream();

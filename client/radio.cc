@@ -41,6 +41,7 @@ int Run(int argc, char** argv) {
   AddHealth(&app, &line);
   AddEmbed(&app, &line);
   AddPca(&app, &line);
+  AddHeat(&app, &line);
   AddClassify(&app, &line);
   AddBench(&app, &line);
   try {

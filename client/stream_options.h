@@ -18,7 +18,8 @@ struct StreamOptions {
   std::string model;
   std::vector<v1::OutputSpec> outputs;
   v1::Preprocessing preprocessing;
-  // Images sent but not answered; the stream holds their bytes until then, to send them again.
+  // Images sent but not answered, at least 1; the stream holds their bytes until then, to send them
+  // again.
   int max_in_flight = 32;
   // A call older than this takes no new images and ends when those it took are answered. The next
   // one may reach a replica that was added meanwhile, and servers cut off what outlives the grace

@@ -23,7 +23,7 @@ absl::Status StreamState::Send(std::string id, v1::Image image) {
   *item->request.mutable_preprocessing() = options_.preprocessing;
 
   MutexLock lock(&mutex_);
-  const size_t limit = static_cast<size_t>(options_.max_in_flight);
+  const auto limit = static_cast<size_t>(std::max(1, options_.max_in_flight));
   while (ended_.ok() && unanswered_.size() + deliveries_.size() + delivering_ >= limit) {
     changed_.Wait(&mutex_);
   }

@@ -62,10 +62,12 @@ class UnaryCall : public std::enable_shared_from_this<UnaryCall<Response>> {
         result = ToStatus(status, *context_);
         const auto delay = transport_->retry().NextDelay(result.status(), attempts_);
         if (delay.has_value() && absl::Now() + *delay < deadline_) {
-          alarm_.Set(absl::ToChronoTime(absl::Now() + *delay),
-                     [call = this->shared_from_this()](bool) mutable {
-                       std::exchange(call, nullptr)->Attempt();
-                     });
+          // A new one: the last may still be returning from its callback.
+          alarm_ = std::make_unique<grpc::Alarm>();
+          alarm_->Set(absl::ToChronoTime(absl::Now() + *delay),
+                      [call = this->shared_from_this()](bool) mutable {
+                        std::exchange(call, nullptr)->Attempt();
+                      });
           return;
         }
       }
@@ -84,7 +86,7 @@ class UnaryCall : public std::enable_shared_from_this<UnaryCall<Response>> {
   int attempts_ ABSL_GUARDED_BY(mutex_) = 0;
   std::unique_ptr<grpc::ClientContext> context_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<Response> response_ ABSL_GUARDED_BY(mutex_);
-  grpc::Alarm alarm_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<grpc::Alarm> alarm_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Runs `call(done)` and waits for what it passes to `done`.

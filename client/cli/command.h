@@ -39,6 +39,7 @@ void AddHealth(CLI::App* app, CommandLine* line);
 void AddBench(CLI::App* app, CommandLine* line);
 void AddClassify(CLI::App* app, CommandLine* line);
 void AddEmbed(CLI::App* app, CommandLine* line);
+void AddHeat(CLI::App* app, CommandLine* line);
 void AddPca(CLI::App* app, CommandLine* line);
 
 // Both print "radio: <what went wrong>" on stderr.

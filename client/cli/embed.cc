@@ -74,6 +74,7 @@ int Embed(CommandLine* line, const Flags& flags) {
   // A bulk job rather waits for a server that restarts than gives up.
   line->options.retry.max_attempts = 60;
   line->options.retry.budget = 1000;
+  line->options.retry.budget_per_success = 1;
   const auto client = line->Connect();
   if (!client.ok()) return FailUsage(client.status());
   auto job = Plan(**client, flags);

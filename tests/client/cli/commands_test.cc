@@ -76,7 +76,7 @@ TEST_F(CommandsTest, WrongUsageIsExitCodeTwo) {
 }
 
 TEST_F(CommandsTest, HelpIsExitCodeZero) {
-  for (const char* command : {"models", "health", "embed", "pca", "classify", "bench"}) {
+  for (const char* command : {"models", "health", "embed", "pca", "heat", "classify", "bench"}) {
     const Outcome help = Run({command, "--help"});
     EXPECT_EQ(help.code, 0);
     EXPECT_THAT(help.out, HasSubstr(absl::StrCat("radio ", command)));
@@ -123,6 +123,18 @@ TEST_F(CommandsTest, PcaRefusesToOverwriteItsOwnPictures) {
       Run({"pca", Image("x/a.jpg", "one"), Image("y/a.jpg", "two"), "--out", work_ + "/out"});
   EXPECT_EQ(outcome.code, 2);
   EXPECT_THAT(outcome.err, HasSubstr("would both become"));
+}
+
+TEST_F(CommandsTest, HeatDrawsAPictureOfTheImagesSize) {
+  const std::string image = Image("a.jpg", "one");
+  const Outcome outcome = Run({"heat", image, "--at", "3,4", "--out", work_ + "/heat.png"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  const std::string png = ReadFrom(work_ + "/heat.png");
+  EXPECT_EQ(static_cast<uint8_t>(png[19]), FakeFeatureService::GeometryOf("one").source_width());
+  const Outcome outside = Run({"heat", image, "--at", "900,4", "--out", work_ + "/heat.png"});
+  EXPECT_EQ(outside.code, 1);
+  EXPECT_THAT(outside.err, HasSubstr("--at 900,4: the image has"));
+  EXPECT_EQ(Run({"heat", image, "--at", "3", "--out", work_ + "/heat.png"}).code, 2);
 }
 
 // Embeddings [classes, 6]: the summary of "one" itself, its opposite, and another direction.
