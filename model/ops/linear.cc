@@ -1,4 +1,5 @@
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/linear.h>
 
@@ -31,6 +32,22 @@ at::Tensor FusedResidual(const at::Tensor& input, const at::Tensor& weight,
   return op.call(input, residual, weight, bias, "add");
 }
 
+// Below this many rows MKL's sgemm adds in another order (measured up to 11 with one and two
+// threads); from there on a row's result is the same bits whatever the other rows are.
+constexpr int64_t kLeastStableRows = 16;
+
+// at::linear whose float32 rows on the CPU do not depend on how many others there are: the few rows
+// of a summary head would otherwise differ in their last bits with the batch.
+at::Tensor PlainLinear(const at::Tensor& input, const at::Tensor& weight,
+                       const OptionalTensor& bias) {
+  const int64_t rows = input.dim() == 2 ? input.size(0) : kLeastStableRows;
+  if (rows >= kLeastStableRows || !input.is_cpu() || input.scalar_type() != at::kFloat) {
+    return at::linear(input, weight, bias);
+  }
+  const at::Tensor padded = at::constant_pad_nd(input, {0, 0, 0, kLeastStableRows - rows});
+  return at::linear(padded, weight, bias).narrow(0, 0, rows);
+}
+
 }  // namespace
 
 at::Tensor Linear(const at::Tensor& input, const at::Tensor& weight, const OptionalTensor& bias,
@@ -46,7 +63,7 @@ at::Tensor Linear(const at::Tensor& input, const at::Tensor& weight, const Optio
     at::Tensor output = FusedActivation(input, weight, bias, activation);
     return add ? output.add_(*residual) : output;
   }
-  at::Tensor output = at::linear(input, weight, bias);
+  at::Tensor output = PlainLinear(input, weight, bias);
   if (gelu) at::gelu_(output, "none");
   return add ? output.add_(*residual) : output;
 }

@@ -72,7 +72,8 @@ at::Tensor Pack(const at::Tensor& weight) {
 
 }  // namespace
 
-int PackLinearWeights(Module* module, const std::vector<std::string>& methods) {
+int PackLinearWeights(Module* module, const std::vector<std::string>& methods,
+                      at::ScalarType dtype) {
   std::map<Path, Uses> uses;
   for (const std::string& name : methods) {
     const auto method = module->find_method(name);
@@ -87,7 +88,7 @@ int PackLinearWeights(Module* module, const std::vector<std::string>& methods) {
     Module owner = *module;
     for (size_t i = 0; i + 1 < path.size(); ++i) owner = owner.attr(path[i]).toModule();
     const at::Tensor weight = owner.attr(path.back()).toTensor();
-    if (weight.scalar_type() != at::kFloat && weight.scalar_type() != at::kBFloat16) continue;
+    if (weight.scalar_type() != dtype) continue;
     owner.setattr(path.back(), Pack(weight));
     ++packed;
   }

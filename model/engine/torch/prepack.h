@@ -9,11 +9,13 @@
 
 namespace radio {
 
-// Replaces every parameter of `module` (on the CPU) that its `methods` use as the weight of
-// radio::linear, and for nothing else but its dtype, by a tensor in oneDNN's own layout; the plain
-// copy is freed. radio::linear then fuses activation and residual. Returns how many were replaced.
-// Methods that the module lacks are skipped. The module can neither be moved nor saved afterwards.
-int PackLinearWeights(torch::jit::Module* module, const std::vector<std::string>& methods);
+// Replaces every parameter of `module` (on the CPU) of type `dtype` that its `methods` use as the
+// weight of radio::linear, and for nothing else but its dtype, by a tensor in oneDNN's own layout;
+// the plain copy is freed. radio::linear then fuses activation and residual. Returns how many were
+// replaced. Methods that the module lacks are skipped. The module can neither be moved nor saved
+// afterwards.
+int PackLinearWeights(torch::jit::Module* module, const std::vector<std::string>& methods,
+                      at::ScalarType dtype);
 
 }  // namespace radio
 

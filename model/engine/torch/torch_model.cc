@@ -45,9 +45,14 @@ torch::jit::Module LoadModule(const std::string& file, c10::Device device) {
   torch::jit::Module module = ReadModule(file, device);
   module.eval();
   if (device.is_cpu()) {
-    // The same weights in float32: at least as exact, for twice the memory.
-    if (!ops::HasBfloat16Units()) WidenBfloat16(module);
-    PackLinearWeights(&module, {"forward", "summary", "features"});
+    if (ops::HasBfloat16Units()) {
+      // float32 stays plain: packed it is no faster (0.98-1.03x), and its last bits depend on the
+      // batch.
+      PackLinearWeights(&module, {"forward", "summary", "features"}, at::kBFloat16);
+    } else {
+      // The same weights in float32: at least as exact, for twice the memory.
+      WidenBfloat16(module);
+    }
   }
   return module;
 }

@@ -120,6 +120,18 @@ TEST(LinearRulesTest, ResidualIsNotWrittenTo) {
   }
 }
 
+TEST(LinearRulesTest, FloatRowsAreTheSameBitsInEveryBatch) {
+  const c10::InferenceMode inference;
+  const at::Tensor input = at::randn({300, 96});
+  const at::Tensor weight = at::randn({48, 96});
+  const at::Tensor bias = at::randn({48});
+  const at::Tensor all = Call(input, weight, bias, std::nullopt, "gelu");
+  for (const int rows : {1, 2, 3, 5, 11, 15, 16, 17, 40, 299}) {
+    const at::Tensor some = Call(input.narrow(0, 1, rows), weight, bias, std::nullopt, "gelu");
+    EXPECT_TRUE(some.equal(all.narrow(0, 1, rows))) << rows << " rows";
+  }
+}
+
 TEST(LinearRulesTest, RefusesWhatBreaksItsRules) {
   const at::Tensor input = at::randn({3, 16});
   const auto message = [](const char* text) { return ThrowsMessage<c10::Error>(HasSubstr(text)); };

@@ -27,7 +27,7 @@ TEST(PrepackTest, WeightsOfLinearArePackedAndComputeTheSame) {
   torch::jit::Module module = ScriptedModule(kHead);
   const at::Tensor input = at::randn({50, 768});
   const at::Tensor plain = module.get_method("summary")({input}).toTensor();
-  EXPECT_EQ(PackLinearWeights(&module, {"forward", "summary", "features"}), 1);
+  EXPECT_EQ(PackLinearWeights(&module, {"forward", "summary", "features"}, at::kFloat), 1);
   EXPECT_TRUE(module.attr("weight").toTensor().is_mkldnn());
   EXPECT_FALSE(module.attr("mean").toTensor().is_mkldnn());
   const at::Tensor packed = module.get_method("summary")({input}).toTensor();
@@ -40,15 +40,21 @@ TEST(PrepackTest, PathsLeadThroughSubmodules) {
   torch::jit::Module inner = ScriptedModule(kHead);
   outer.register_module("inner", inner);
   outer.define("def forward(self, x: Tensor) -> Tensor:\n    return self.inner.summary(x)\n");
-  EXPECT_EQ(PackLinearWeights(&outer, {"forward"}), 1);
+  EXPECT_EQ(PackLinearWeights(&outer, {"forward"}, at::kFloat), 1);
   EXPECT_TRUE(inner.attr("weight").toTensor().is_mkldnn());
   EXPECT_EQ(outer.forward({at::randn({3, 768})}).toTensor().size(1), 4);
+}
+
+TEST(PrepackTest, WeightsOfAnotherTypeStayPlain) {
+  torch::jit::Module module = ScriptedModule(kHead);
+  EXPECT_EQ(PackLinearWeights(&module, {"summary"}, at::kBFloat16), 0);
+  EXPECT_FALSE(module.attr("weight").toTensor().is_mkldnn());
 }
 
 TEST(PrepackTest, WeightWithAnotherUseStaysPlain) {
   const c10::InferenceMode inference;
   torch::jit::Module module = ScriptedModule(std::string(kHead) + kOtherUse);
-  EXPECT_EQ(PackLinearWeights(&module, {"summary", "features"}), 0);
+  EXPECT_EQ(PackLinearWeights(&module, {"summary", "features"}, at::kFloat), 0);
   EXPECT_FALSE(module.attr("weight").toTensor().is_mkldnn());
 }
 

@@ -137,10 +137,8 @@ TEST_F(TorchEngineTest, ImagesOfManySizesAnswerAsIfAlone) {
       const Output& one = (*(*packed)[i])[o];
       const Output& other = (*(*alone)[0])[o];
       EXPECT_EQ(one.features->shape, other.features->shape);
-      EXPECT_THAT(Floats(one.features),
-                  testing::Pointwise(testing::FloatNear(1e-4f), Floats(other.features)));
-      EXPECT_THAT(Floats(one.summary),
-                  testing::Pointwise(testing::FloatNear(1e-4f), Floats(other.summary)));
+      EXPECT_EQ(Floats(one.features), Floats(other.features));
+      EXPECT_EQ(Floats(one.summary), Floats(other.summary));
     }
   }
 }
