@@ -21,7 +21,7 @@ done
 step() { printf '\n== %s\n' "$*"; }
 
 step "Installing what is missing"
-tools/setup.sh
+tools/setup.sh --run-only
 step "Building the server and the client"
 bazel build -c opt //server/main:radio_server //client:radio
 

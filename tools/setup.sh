@@ -1,16 +1,20 @@
 #!/bin/bash
-# Installs what building, testing and exporting need: Debian packages and the Python environment .venv. Idempotent; a run with nothing to
+# Installs what building, exporting and testing need: Debian packages and the Python environment .venv. Idempotent; a run with nothing to
 # do takes a moment. Needs Debian 12, root or sudo, and the Debian and PyPI registries.
+#   tools/setup.sh [--run-only]
+#   --run-only  leave out what only tests and checks need
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # The LibTorch that the server links and the exporter's torch are one and the same.
 torch=torch==2.11.0
 
+tests=1
 case "${1:-}" in
   "") ;;
-  -h | --help) sed -n '2,3s/^# //p' "$0"; exit 0 ;;
-  *) echo "usage: tools/setup.sh" >&2; exit 2 ;;
+  --run-only) tests=0 ;;
+  -h | --help) sed -n '2,5s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  *) echo "usage: tools/setup.sh [--run-only]" >&2; exit 2 ;;
 esac
 
 say() { echo "setup: $*" >&2; }
@@ -18,7 +22,11 @@ as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
 install_debian_packages() {
   local packages missing=()
-  mapfile -t packages < <(grep -v '^#' tools/debian-packages.txt)
+  if [ $tests = 1 ]; then
+    mapfile -t packages < <(grep -v '^#' tools/debian-packages.txt)
+  else
+    mapfile -t packages < <(sed '/^# Checks/,$d; /^#/d' tools/debian-packages.txt)
+  fi
   for package in "${packages[@]}"; do
     dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
   done
@@ -39,18 +47,37 @@ install_torch() {
   .venv/bin/pip install -q "$torch"
 }
 
+# Whether the files of a part of .venv are those it was made of: $1 names the part, the rest are the files.
+current() {
+  local stamp=.venv/$1-stamp
+  shift
+  [ "$(cat "$stamp" 2>/dev/null)" = "$(cat "$@" | sha256sum)" ]
+}
+mark() {
+  local stamp=.venv/$1-stamp
+  shift
+  cat "$@" | sha256sum >"$stamp"
+}
+
 install_python_environment() {
-  local stamp
-  stamp=$(cat tools/setup.sh tools/requirements*.txt model/export/pyproject.toml | sha256sum)
-  [ "$(cat .venv/setup-stamp 2>/dev/null)" != "$stamp" ] || return 0
-  say "creating the Python environment in .venv (torch is large; this takes some minutes)"
-  [ -x .venv/bin/pip ] || /usr/bin/python3 -m venv .venv
+  local files=(tools/setup.sh tools/requirements.txt model/export/pyproject.toml)
   export PIP_DISABLE_PIP_VERSION_CHECK=1
-  .venv/bin/pip install -q --requirement tools/requirements.txt
-  install_torch
-  .venv/bin/pip install -q --no-deps --requirement tools/requirements-oracles.txt
-  .venv/bin/pip install -q --no-deps --no-build-isolation --editable model/export
-  echo "$stamp" >.venv/setup-stamp
+  if ! current run "${files[@]}"; then
+    say "creating the Python environment in .venv (torch is large; this takes some minutes)"
+    [ -x .venv/bin/pip ] || /usr/bin/python3 -m venv .venv
+    .venv/bin/pip install -q --requirement tools/requirements.txt
+    install_torch
+    .venv/bin/pip install -q --no-deps --no-build-isolation --editable model/export
+    mark run "${files[@]}"
+  fi
+  [ $tests = 1 ] || return 0
+  files=(tools/requirements-tests.txt tools/requirements-oracles.txt)
+  if ! current tests "${files[@]}"; then
+    say "adding what the tests and checks need to .venv"
+    .venv/bin/pip install -q --requirement tools/requirements-tests.txt
+    .venv/bin/pip install -q --no-deps --requirement tools/requirements-oracles.txt
+    mark tests "${files[@]}"
+  fi
 }
 
 # Python code of the protos; cheap enough to be made anew each time.
