@@ -21,11 +21,15 @@ using ::testing::Not;
 
 const absl::Time kTime = absl::FromUnixMicros(1700000000123456);
 
-google::protobuf::Struct ParseJson(const std::string& line) {
+// The JSON object as protobuf reads and writes it. (Struct's map has another layout in a program
+// built for ThreadSanitizer than in protobuf's library, so it is not looked into here.)
+std::string ParseJson(const std::string& line) {
   google::protobuf::Struct json;
   const auto status = google::protobuf::util::JsonStringToMessage(line, &json);
   EXPECT_TRUE(status.ok()) << status << "\n" << line;
-  return json;
+  std::string text;
+  EXPECT_TRUE(google::protobuf::util::MessageToJsonString(json, &text).ok());
+  return text;
 }
 
 TEST(LoggerTest, AJsonLineCarriesItsFields) {
@@ -51,7 +55,7 @@ TEST(LoggerTest, AnyBytesGiveValidJson) {
     const std::string line =
         FormatLogLine(LogFormat::kJson, kTime, LogLevel::kError, bytes, {{"value", bytes}});
     EXPECT_THAT(line, Not(HasSubstr("\n")));
-    EXPECT_EQ(ParseJson(line).fields().count("value"), 1u);
+    EXPECT_THAT(ParseJson(line), HasSubstr("\"value\":"));
   }
 }
 
