@@ -17,7 +17,8 @@ absl::StatusOr<std::vector<float>> Floats(const std::string& bytes, const std::s
         absl::StrCat(field, ": must be float32 values, has ", bytes.size(), " bytes"));
   }
   std::vector<float> values(bytes.size() / sizeof(float));
-  std::memcpy(values.data(), bytes.data(), bytes.size());
+  // memcpy may not be given the null pointer of an empty vector.
+  if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
   return values;
 }
 
