@@ -131,6 +131,7 @@ class Load:
         self.stub = api.FeatureServiceStub(self.channel)
         self.ended = threading.Event()
         self.rounds = 0
+        self.pause = 0.0  # Seconds between rounds.
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
@@ -148,6 +149,7 @@ class Load:
         while not self.ended.is_set():
             self._round()
             self.rounds += 1
+            self.ended.wait(self.pause)
 
     def _round(self):
         photo = (REPOSITORY / "examples/images/cat.jpg").read_bytes()

@@ -1,5 +1,6 @@
 """The Envoy profile: valid, and doing what it is for."""
 
+import contextlib
 import re
 import threading
 import time
@@ -92,6 +93,13 @@ class Callers:
         for loop in self._loops:
             loop.result()
         self._pool.shutdown()
+
+
+@pytest.fixture
+def closing():
+    """Whatever a test starts ends with it."""
+    with contextlib.ExitStack() as stack:
+        yield stack
 
 
 @pytest.fixture
@@ -194,34 +202,34 @@ def test_the_edge_is_closed(one_server_behind_envoy):
     assert envoy.process.poll() is None
 
 
-def test_a_rolling_restart_under_load_loses_nothing(api, tmp_path_factory, proved):
+def test_a_rolling_restart_under_load_loses_nothing(api, tmp_path_factory, closing, proved):
+    edge.program()  # Before anything is started.
     ports = [edge.free_port() for _ in range(3)]
 
     def start(port):
-        return live.start_server(tmp_path_factory.mktemp("server"), "intra_op_threads: 1", f"127.0.0.1:{port}")
+        extra = "intra_op_threads: 1"
+        server = live.start_server(tmp_path_factory.mktemp("server"), extra, f"127.0.0.1:{port}")
+        closing.callback(server.stop)
+        return server
 
     servers = [start(port) for port in ports]
     envoy = edge.Envoy(tmp_path_factory.mktemp("envoy"), [s.grpc for s in servers])
-    try:
-        with envoy.channel() as channel:
-            stub = api.FeatureServiceStub(channel)
-            tensor = api.Tensor(data_type=api.DATA_TYPE_UINT8, shape=[64, 64, 3], data=bytes(64 * 64 * 3))
-            request = api.ExtractRequest(images=[api.Image(tensor=tensor)])
+    closing.callback(envoy.stop)
+    stub = api.FeatureServiceStub(closing.enter_context(envoy.channel()))
+    tensor = api.Tensor(data_type=api.DATA_TYPE_UINT8, shape=[64, 64, 3], data=bytes(64 * 64 * 3))
+    request = api.ExtractRequest(images=[api.Image(tensor=tensor)])
 
-            def extract():
-                (result,) = stub.Extract(request, timeout=30).results
-                assert result.status.code == 0
+    def extract():
+        (result,) = stub.Extract(request, timeout=30).results
+        assert result.status.code == 0
 
-            callers = Callers(3, extract)
-            for i, port in enumerate(ports):
-                assert servers[i].stop() == 0
-                servers[i] = start(port)
-                assert edge.wait_until(lambda: envoy.healthy() == 3, 60)
-            callers.stop()
-    finally:
-        envoy.stop()
-        for server in servers:
-            server.stop()
+    callers = Callers(3, extract)
+    closing.callback(callers.stop)
+    for server, port in zip(servers, ports, strict=True):
+        assert server.stop() == 0
+        start(port)
+        assert edge.wait_until(lambda: envoy.healthy() == 3, 60)
+    callers.stop()
     assert not callers.failures, (len(callers.failures), callers.calls, callers.failures[0])
     assert callers.calls > 100
     proved(f"3 servers restarted one by one behind Envoy: {callers.calls} calls, {callers.repeated} repeated, 0 lost")
