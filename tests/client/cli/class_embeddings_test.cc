@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
-#include <cstring>
 
 #include "client/npy.h"
 #include "tests/client/cli/radio_process.h"
@@ -16,8 +15,8 @@ using ::testing::HasSubstr;
 using ::testing::Pair;
 
 std::string WriteArray(int64_t rows, int64_t columns, const std::vector<float>& values) {
-  std::string bytes(values.size() * sizeof(float), '\0');
-  std::memcpy(bytes.data(), values.data(), bytes.size());
+  const std::string bytes(reinterpret_cast<const char*>(values.data()),
+                          values.size() * sizeof(float));
   const std::string path = MakeTemporaryFolder() + "/classes.npy";
   WriteTo(path, NpyHeader(NpyType::kFloat32, rows, columns) + bytes);
   return path;
