@@ -3,17 +3,22 @@
 #define RADIO_SERVER_METRICS_ENDPOINT_H_
 
 #include <prometheus/collectable.h>
-#include <prometheus/exposer.h>
 
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/status/statusor.h"
 
+namespace httplib {
+class Server;
+}
+
 namespace radio::server {
 
-// Serves GET /metrics over plain HTTP on threads of its own, until it is destroyed.
+// Serves GET /metrics over plain HTTP on threads of its own, until it is destroyed; that waits for
+// scrapes under way. One answer per connection: an idle scraper holds no thread.
 class MetricsEndpoint {
  public:
   // `address` is host:port; port 0 picks a free one. UNAVAILABLE when it cannot be bound.
@@ -21,15 +26,20 @@ class MetricsEndpoint {
       const std::string& address,
       std::vector<std::shared_ptr<prometheus::Collectable>> collectables);
 
+  ~MetricsEndpoint();
+
   // host:port with the port that is really in use.
   const std::string& address() const { return address_; }
 
  private:
-  MetricsEndpoint() = default;
+  explicit MetricsEndpoint(std::vector<std::shared_ptr<prometheus::Collectable>> collectables);
+
+  std::string Collect() const;
 
   std::string address_;
   std::vector<std::shared_ptr<prometheus::Collectable>> collectables_;
-  std::unique_ptr<prometheus::Exposer> exposer_;
+  std::unique_ptr<httplib::Server> http_;
+  std::thread listener_;
 };
 
 }  // namespace radio::server

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import urllib.request
 
 import numpy as np
 import pytest
@@ -143,3 +144,13 @@ def test_self_test_refuses_a_model_that_computes_something_else(start, exported,
     manifest.write_text(text)
     with pytest.raises(RuntimeError, match="self-test"):
         start({"tampered": folder})
+
+
+def test_the_program_outlives_scrapes(start, exported):
+    # LibTorch's thread-local variables lie on every thread's stack: a small one is too small for a scrape.
+    server = start({"v1": exported["v1"][0]})
+    for _ in range(3):
+        with urllib.request.urlopen(f"http://{server.metrics}/metrics", timeout=10) as answer:
+            assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+            assert b"radio_images_received_total" in answer.read()
+    assert server.process.poll() is None

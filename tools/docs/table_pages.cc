@@ -74,8 +74,7 @@ std::string MetricsPage() {
       "Generated from the table in [server/metric_table.cc](../server/metric_table.cc) by "
       "`tools/docs/generate.sh`; change it there.\n\n"
       "Prometheus text on `http://METRICS_ADDRESS/metrics`. Every series exists from the start, at "
-      "0, and no request can add one: the values of all labels are known. The endpoint's own "
-      "`exposer_*` metrics come with it.\n\n"
+      "0, and no request can add one: the values of all labels are known.\n\n"
       "| Metric | Type | Labels | Meaning |\n|---|---|---|---|\n";
   for (const MetricInfo& info : server::AllMetrics()) {
     absl::StrAppend(&page, "| `", info.name, "` | ", NameOf(info.type), " | ", Labels(info), " | ",
