@@ -74,6 +74,25 @@ def test_comparison_sees_one_changed_tensor(change, plain_artefact):
     assert compare(plain_artefact, checkpoint, images()) > LIMIT
 
 
+def test_comparison_sees_a_missing_mlp_norm(run, tmp_path):
+    checkpoint = vit_checkpoint(**CASES["radio_v2"])
+    where = ["--checkpoint", save(checkpoint, tmp_path / "c"), "--version", "radio_v2", "--output", tmp_path / "o"]
+    assert run("export", *where)[0] == 0
+    assert compare(tmp_path / "o", checkpoint, images()) < LIMIT
+    for key in [k for k in checkpoint["state_dict"] if ".mlp.norm." in k]:
+        del checkpoint["state_dict"][key]
+    assert compare(tmp_path / "o", checkpoint, images()) > 100 * LIMIT
+
+
+def test_comparison_sees_swapped_axes(plain_artefact):
+    picture = images()[2]
+    _, features = outputs(plain_artefact, [picture])["backbone"][0]
+    _, wanted = Reference(vit_checkpoint())(tensor(picture))
+    assert distance(features, wanted) < LIMIT
+    side = picture.shape[0] // 16
+    assert distance(features.view(side, side, -1).transpose(0, 1).flatten(0, 1), wanted) > 100 * LIMIT
+
+
 def test_era_2024_resizes_positions_with_aligned_corners(run, tmp_path):
     checkpoint = vit_checkpoint()
     arguments = ["--checkpoint", save(checkpoint, tmp_path / "c"), "--version", "radio_v2.5-b", "--era", "2024"]
