@@ -39,10 +39,9 @@ for name in "$@"; do declare -F "check_$name" >/dev/null || usage; done
 tools/setup.sh
 for name in "$@"; do
   begun=$SECONDS
-  if "check_$name"; then
-    echo "check $name: ok ($((SECONDS - begun)) s)"
-  else
-    echo "check $name: FAILED" >&2
-    exit 1
-  fi
+  trap 'echo "check $name: FAILED" >&2' EXIT
+  # Not the condition of an `if`: there bash would let all but the last of its commands fail.
+  "check_$name"
+  trap - EXIT
+  echo "check $name: ok ($((SECONDS - begun)) s)"
 done
