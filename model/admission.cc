@@ -34,9 +34,12 @@ AdmissionPermit::~AdmissionPermit() {
 absl::StatusOr<AdmissionPermit> Admission::Admit(const ModelLoad& load, const Demand& demand) {
   const absl::Duration ahead = load.DelayWith(0);
   const absl::Duration delay = load.DelayWith(demand.cost);
-  const bool short_queue = load.pending() + demand.cost <= demand.always_admitted_cost;
 
   MutexLock lock(&mutex_);
+  // Estimates err and callers need their answers sent: half of the time left is spoken for.
+  const bool short_queue = (load.pending() + demand.cost <= demand.short_queue_cost ||
+                            items_ + demand.items <= options_.short_queue_items) &&
+                           delay <= demand.time_left / 2;
   if (draining_) return MakeError(Reason::kServerDraining, "the server is shutting down");
   if (bytes_ > 0 && bytes_ + demand.bytes > options_.max_bytes) {
     return Refuse(Reason::kMemoryBudgetExceeded, ahead,

@@ -39,8 +39,10 @@ class Admission {
     int max_items = 4096;
     // Bytes of requests and of the responses they will cause.
     int64_t max_bytes = int64_t{2} << 30;
-    // Work that would wait longer than this is refused.
+    // Work that would wait longer than this is refused, unless the queue is short.
     absl::Duration max_queue_delay = absl::Seconds(2);
+    // A queue of so many images is short, however slow the model.
+    int short_queue_items = 16;
   };
   // What a request asks for.
   struct Demand {
@@ -48,17 +50,19 @@ class Admission {
     int64_t bytes = 0;
     // Token equivalents.
     double cost = 0;
-    // Cost that may always wait, however slow the model: a running batch and a full one behind it.
-    double always_admitted_cost = 0;
+    // A queue of this cost is short too: a running batch and a full one behind it.
+    double short_queue_cost = 0;
     // Time until the caller's deadline.
     absl::Duration time_left = absl::InfiniteDuration();
   };
 
   explicit Admission(Options options) : options_(options) {}
 
-  // Never blocks. Refusals: SERVER_DRAINING after Drain; MEMORY_BUDGET_EXCEEDED for bytes;
-  // QUEUE_FULL for items and for waiting time, with the time after which there should be room;
-  // DEADLINE_UNMEETABLE when the work ahead takes longer than `time_left`.
+  // What waits less than max_queue_delay is let in, and into a short queue what waits less than
+  // half of the caller's time. Never blocks. Refusals: SERVER_DRAINING after Drain;
+  // MEMORY_BUDGET_EXCEEDED for bytes; QUEUE_FULL for items and for waiting time, with the time
+  // after which there should be room; DEADLINE_UNMEETABLE when the work ahead takes longer than
+  // `time_left`.
   absl::StatusOr<AdmissionPermit> Admit(const ModelLoad& load, const Demand& demand);
 
   // Refuse everything from now on.

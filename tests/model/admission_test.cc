@@ -12,6 +12,7 @@ Admission::Options SmallOptions() {
   options.max_items = 10;
   options.max_bytes = 1000;
   options.max_queue_delay = absl::Seconds(1);
+  options.short_queue_items = 0;
   return options;
 }
 
@@ -83,10 +84,31 @@ TEST_F(AdmissionTest, RefusesWorkThatWouldWaitTooLongWithAPushbackOfTheExcess) {
 TEST_F(AdmissionTest, SlowModelStillTakesARunningAndAWaitingBatch) {
   load_.AddPending(180);
   Admission::Demand demand = Demand(1, 1, 20);
-  demand.always_admitted_cost = 200;
+  demand.short_queue_cost = 200;
   EXPECT_TRUE(admission_.Admit(load_, demand).ok());
   demand.cost = 21;
   EXPECT_EQ(Refusal(demand), Reason::kQueueFull);
+}
+
+TEST_F(AdmissionTest, SlowModelStillTakesAFewImages) {
+  Admission::Options options = SmallOptions();
+  options.short_queue_items = 4;
+  Admission admission(options);
+  load_.AddPending(1000);
+  const auto held = admission.Admit(load_, Demand(3));
+  ASSERT_TRUE(held.ok());
+  EXPECT_EQ(ReasonOf(admission.Admit(load_, Demand(2)).status()), Reason::kQueueFull);
+  EXPECT_TRUE(admission.Admit(load_, Demand(1)).ok());
+}
+
+TEST_F(AdmissionTest, ShortQueueLeavesHalfOfTheCallersTime) {
+  load_.AddPending(180);
+  Admission::Demand demand = Demand(1, 1, 20);
+  demand.short_queue_cost = 200;
+  demand.time_left = absl::Milliseconds(3999);
+  EXPECT_EQ(Refusal(demand), Reason::kQueueFull);
+  demand.time_left = absl::Milliseconds(4001);
+  EXPECT_TRUE(admission_.Admit(load_, demand).ok());
 }
 
 TEST_F(AdmissionTest, IdleModelTakesAnImageOfAnyCost) {
