@@ -140,6 +140,7 @@ class SlowServer(grpc.GenericRpcHandler):
         self.seconds = seconds
         self.calls = 0
         self.busy = 0.0
+        self.metadata = {}
         self._lock = threading.Lock()
         self._server = grpc.server(futures.ThreadPoolExecutor(64), handlers=[self])
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
@@ -156,6 +157,7 @@ class SlowServer(grpc.GenericRpcHandler):
             time.sleep(self.seconds)
             self.busy += time.monotonic() - begun
             self.calls += 1
+            self.metadata = dict(context.invocation_metadata())
         return b""
 
     def done(self):
