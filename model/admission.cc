@@ -37,16 +37,18 @@ absl::StatusOr<AdmissionPermit> Admission::Admit(const ModelLoad& load, const De
 
   MutexLock lock(&mutex_);
   // Estimates err and callers need their answers sent: half of the time left is spoken for.
-  const bool short_queue = (load.pending() + demand.cost <= demand.short_queue_cost ||
-                            items_ + demand.items <= options_.short_queue_items) &&
-                           delay <= demand.time_left / 2;
+  const int items = items_ + demand.items;
+  const bool two_batches =
+      load.pending() + demand.cost <= 2 * demand.batch_cost && items <= 2 * demand.batch_images;
+  const bool short_queue =
+      (two_batches || items <= options_.short_queue_items) && delay <= demand.time_left / 2;
   if (draining_) return MakeError(Reason::kServerDraining, "the server is shutting down");
   if (bytes_ > 0 && bytes_ + demand.bytes > options_.max_bytes) {
     return Refuse(Reason::kMemoryBudgetExceeded, ahead,
                   absl::StrCat("requests and responses hold ", bytes_, " of ", options_.max_bytes,
                                " bytes; this request needs ", demand.bytes));
   }
-  if (items_ > 0 && items_ + demand.items > options_.max_items) {
+  if (items_ > 0 && items > options_.max_items) {
     return Refuse(Reason::kQueueFull, ahead / 2,
                   absl::StrCat(items_, " of ", options_.max_items,
                                " images are being served; this request has ", demand.items));

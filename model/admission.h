@@ -50,8 +50,9 @@ class Admission {
     int64_t bytes = 0;
     // Token equivalents.
     double cost = 0;
-    // A queue of this cost is short too: a running batch and a full one behind it.
-    double short_queue_cost = 0;
+    // What a batch of the model may hold. A queue of two is short: one that runs, one behind it.
+    double batch_cost = 0;
+    int batch_images = 0;
     // Time until the caller's deadline.
     absl::Duration time_left = absl::InfiniteDuration();
   };

@@ -56,7 +56,8 @@ absl::StatusOr<AdmissionPermit> FeatureExtractor::Admit(const ExtractRequest& re
   const ServedModel& model = *request.model;
   Admission::Demand demand;
   demand.items = static_cast<int>(request.images.size());
-  demand.short_queue_cost = 2 * model.queue().limits().max_cost;
+  demand.batch_cost = model.queue().limits().max_cost;
+  demand.batch_images = model.queue().limits().max_images;
   demand.time_left = request.deadline - parts_.clock->Now();
   for (const absl::StatusOr<ImageSource>& image : request.images) {
     demand.bytes += SourceBytes(image);

@@ -84,10 +84,22 @@ TEST_F(AdmissionTest, RefusesWorkThatWouldWaitTooLongWithAPushbackOfTheExcess) {
 TEST_F(AdmissionTest, SlowModelStillTakesARunningAndAWaitingBatch) {
   load_.AddPending(180);
   Admission::Demand demand = Demand(1, 1, 20);
-  demand.short_queue_cost = 200;
+  demand.batch_cost = 100;
+  demand.batch_images = 2;
   EXPECT_TRUE(admission_.Admit(load_, demand).ok());
   demand.cost = 21;
   EXPECT_EQ(Refusal(demand), Reason::kQueueFull);
+}
+
+TEST_F(AdmissionTest, ABatchOfManySmallImagesIsShortOnlyUpToItsCap) {
+  const auto held = admission_.Admit(load_, Demand(4));
+  load_.AddPending(180);
+  Admission::Demand demand = Demand(1, 1, 20);
+  demand.batch_cost = 1e6;
+  demand.batch_images = 2;
+  EXPECT_EQ(Refusal(demand), Reason::kQueueFull);
+  demand.batch_images = 3;
+  EXPECT_TRUE(admission_.Admit(load_, demand).ok());
 }
 
 TEST_F(AdmissionTest, SlowModelStillTakesAFewImages) {
@@ -104,7 +116,8 @@ TEST_F(AdmissionTest, SlowModelStillTakesAFewImages) {
 TEST_F(AdmissionTest, ShortQueueLeavesHalfOfTheCallersTime) {
   load_.AddPending(180);
   Admission::Demand demand = Demand(1, 1, 20);
-  demand.short_queue_cost = 200;
+  demand.batch_cost = 100;
+  demand.batch_images = 2;
   demand.time_left = absl::Milliseconds(3999);
   EXPECT_EQ(Refusal(demand), Reason::kQueueFull);
   demand.time_left = absl::Milliseconds(4001);
