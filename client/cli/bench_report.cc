@@ -62,11 +62,13 @@ Percentiles PercentilesOf(const std::vector<absl::Duration>& values) {
 BenchReport MakeReport(const BenchLoad& load, const BenchResult& result) {
   constexpr size_t kAll = std::string::npos;
   BenchReport report;
+  std::vector<absl::Duration> failures;
   for (const BenchSample& sample : result.samples) {
     if (sample.status.ok()) {
       ++report.ok;
       continue;
     }
+    failures.push_back(sample.latency);
     const std::string reason = ReasonOf(sample.status);
     ++report.failed[reason.empty() ? absl::StatusCodeToString(sample.status.code()) : reason];
   }
@@ -78,6 +80,7 @@ BenchReport MakeReport(const BenchLoad& load, const BenchResult& result) {
   report.queue = Over(result, kAll, [](const BenchSample& sample) { return sample.queue; });
   report.preprocess =
       Over(result, kAll, [](const BenchSample& sample) { return sample.preprocess; });
+  report.failure = PercentilesOf(failures);
   report.inference = Over(result, kAll, [](const BenchSample& sample) { return sample.inference; });
   for (size_t i = 0; i < load.sizes.size(); ++i) {
     report.by_size.emplace_back(absl::StrCat(load.sizes[i].height, "x", load.sizes[i].width),
@@ -97,6 +100,7 @@ std::string BenchReport::ToText() const {
   absl::StrAppend(&text, Row("latency", latency), Row("queue", queue),
                   Row("preprocess", preprocess), Row("inference", inference));
   for (const auto& [size, percentiles] : by_size) text += Row(size, percentiles);
+  if (!failed.empty()) text += Row("failure", failure);
   return text;
 }
 
@@ -110,9 +114,9 @@ std::string BenchReport::ToJson() const {
   return absl::StrFormat(
       "{\"seconds\": %.3f, \"ok\": %d, \"images_per_second\": %.3f, \"failed\": {%s}, "
       "\"latency_ms\": %s, \"queue_ms\": %s, \"preprocess_ms\": %s, \"inference_ms\": %s, "
-      "\"latency_ms_by_size\": {%s}}\n",
+      "\"failure_ms\": %s, \"latency_ms_by_size\": {%s}}\n",
       seconds, ok, images_per_second, failures, Json(latency), Json(queue), Json(preprocess),
-      Json(inference), sizes);
+      Json(inference), Json(failure), sizes);
 }
 
 }  // namespace radio::client

@@ -35,6 +35,8 @@ struct BenchReport {
   Percentiles queue;
   Percentiles preprocess;
   Percentiles inference;
+  // How long failures took: a refusal should be quick.
+  Percentiles failure;
   // Latency by size, "HxW" in the load's order.
   std::vector<std::pair<std::string, Percentiles>> by_size;
 

@@ -45,6 +45,7 @@ TEST(BenchReportTest, CountsFailuresApartAndSplitsBySize) {
   EXPECT_EQ(report.images_per_second, 1.5);
   EXPECT_EQ(report.failed.at("UNAVAILABLE"), 1);
   EXPECT_EQ(report.latency.max, 30) << "a failure's time is no latency";
+  EXPECT_EQ(report.failure.p50, 9000);
   EXPECT_EQ(report.queue.p50, 1);
   ASSERT_EQ(report.by_size.size(), 2);
   EXPECT_EQ(report.by_size[0].first, "8x16");
