@@ -7,7 +7,7 @@
 namespace radio::server {
 namespace {
 
-constexpr int kExitHung = 70;
+constexpr int kExitHung = 73;
 
 }  // namespace
 

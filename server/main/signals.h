@@ -17,7 +17,7 @@ class SignalWaiter {
   void Wait();
 
   // From now on a further signal ends the process at once with 128 + its number, and so does, with
-  // 70, `timeout`: whatever hangs then will not end by itself.
+  // 73, `timeout`: whatever hangs then will not end by itself.
   void ExitOnNext(absl::Duration timeout);
 
  private:

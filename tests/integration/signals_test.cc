@@ -71,7 +71,7 @@ TEST(SignalsTest, TheSecondSignalEndsTheProcess) {
             128 + SIGTERM);
 }
 
-TEST(SignalsTest, AShutdownThatHangsEndsTheProcessTooWith70) {
+TEST(SignalsTest, AShutdownThatHangsEndsTheProcessTooWith73) {
   EXPECT_EQ(ExitCodeOf(
                 [](const auto&) {
                   SignalWaiter signals;
@@ -79,7 +79,7 @@ TEST(SignalsTest, AShutdownThatHangsEndsTheProcessTooWith70) {
                   while (true) pause();
                 },
                 [](pid_t, const auto&) {}),
-            70);
+            73);
 }
 
 }  // namespace
