@@ -1,5 +1,5 @@
 #!/bin/bash
-# Every developer check, the same here and in CI: tools/check.sh {format,lint,build,test,asan,tsan,fuzz,deploy,image,all}...
+# Every developer check, the same here and in CI: tools/check.sh {format,lint,build,test,asan,tsan,fuzz,deploy,image,load,all}...
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -26,6 +26,10 @@ check_asan() { tools/test.sh --asan; }
 check_tsan() { tools/test.sh --tsan; }
 check_fuzz() { tools/fuzz.sh; }
 check_image() { .venv/bin/python tools/image.py; }
+check_load() {
+  bazel build -c opt //tests/load:stub_server //client:radio
+  .venv/bin/python tests/load/suite.py
+}
 check_deploy() { .venv/bin/python -m pytest -q -rs tests/deploy; }
 
 usage() {
@@ -34,7 +38,7 @@ usage() {
 }
 
 [ $# -gt 0 ] || usage
-[ "$1" != all ] || set -- format lint build test asan tsan fuzz deploy image
+[ "$1" != all ] || set -- format lint build test asan tsan fuzz deploy image load
 for name in "$@"; do declare -F "check_$name" >/dev/null || usage; done
 tools/setup.sh
 for name in "$@"; do

@@ -1,0 +1,48 @@
+"""A mixed load in which nothing may grow: sizes, bad images, callers that leave, new connections."""
+
+import random
+import time
+
+from stub import POISON, Stub
+
+
+def slope(points):
+    """Least-squares slope of [(x, y)]."""
+    n = len(points)
+    mean_x, mean_y = sum(x for x, _ in points) / n, sum(y for _, y in points) / n
+    above = sum((x - mean_x) * (y - mean_y) for x, y in points)
+    return above / sum((x - mean_x) ** 2 for x, _ in points)
+
+
+def soak(folder, api, minutes):
+    server = Stub(folder, "max_batch_images: 8")
+    rng = random.Random(1)
+    try:
+        points, files, threads = [], [], []
+        begun = time.monotonic()
+        while time.monotonic() < begun + 60 * minutes:
+            with api.channel(server.grpc) as channel:
+                service = api.service(channel)
+                futures = []
+                for _ in range(200):
+                    value = POISON if rng.random() < 0.01 else 7
+                    request = api.request(value, side=16 * rng.randint(1, 12))
+                    if rng.random() < 0.05:
+                        request.images[0].encoded = rng.randbytes(rng.randint(0, 2000))
+                    futures.append(service.Extract.future(request, timeout=10))
+                    if rng.random() < 0.1:
+                        futures.pop().cancel()
+                for future in futures:
+                    future.exception()
+            elapsed = time.monotonic() - begun
+            # The first third is warm-up.
+            if elapsed > 20 * minutes:
+                points.append((elapsed / 60, server.resident_mib()))
+                files.append(server.files())
+                threads.append(server.threads())
+        growth = slope(points)
+        yield f"memory over {minutes:g} min grows <= 1 MiB/min", f"{growth:.2f} MiB/min", growth <= 1
+        yield "file descriptors stay", f"{min(files)} to {max(files)}", max(files) - min(files) <= 8
+        yield "threads stay", f"{min(threads)} to {max(threads)}", max(threads) - min(threads) <= 4
+    finally:
+        server.close()
