@@ -22,6 +22,7 @@
 #include "server/core.h"
 #include "server/feature_service.h"
 #include "server/health.h"
+#include "server/listener_probe.h"
 #include "server/logger.h"
 #include "server/metrics.h"
 #include "server/metrics_endpoint.h"
@@ -32,6 +33,9 @@
 
 namespace radio::server {
 namespace {
+
+// What the process exits with when nobody can connect any more.
+constexpr int kExitListenerDead = 70;
 
 constexpr size_t kMaxTokenFileBytes = 1 << 20;
 // For the kernel to send the last answers. Calls that arrive meanwhile are still told UNAVAILABLE.
@@ -98,6 +102,7 @@ class Server::State {
         authenticator_(std::move(tokens)),
         metrics_(ModelNames(config)) {}
   ~State() {
+    listener_probe_.reset();
     watchdog_.reset();
     Shutdown();
     if (grpc_ != nullptr) {
@@ -132,6 +137,7 @@ class Server::State {
   std::unique_ptr<Health> health_;
   std::unique_ptr<MetricsEndpoint> endpoint_;
   std::unique_ptr<Watchdog> watchdog_;
+  std::unique_ptr<ListenerProbe> listener_probe_;
   std::string grpc_address_;
   std::string metrics_address_;
   std::atomic<bool> draining_{false};
@@ -217,6 +223,13 @@ void Server::State::Watch(std::function<void(int)> exit_process) {
   };
   watchdog_ = std::make_unique<Watchdog>(
       core_->engines(), absl::Milliseconds(config_.max_batch_duration_ms()), give_up);
+  if (config_.transport().listener_probe_interval_ms() == 0) return;
+  listener_probe_ = std::make_unique<ListenerProbe>(
+      grpc_address_, config_.has_tls(),
+      absl::Milliseconds(config_.transport().listener_probe_interval_ms()), [this, exit_process] {
+        logger_.Log(LogLevel::kError, "listener is dead", {{"address", grpc_address_}});
+        exit_process(kExitListenerDead);
+      });
 }
 
 void Server::State::Sample(std::vector<server::Sample>* samples) const {

@@ -1,5 +1,6 @@
 """Images that break their batch, hung and lost devices, and whether everything was counted."""
 
+import socket
 import time
 
 import grpc
@@ -57,6 +58,23 @@ def lost_device(folder, api):
     try:
         code, seconds = ended_with(server, api.request(DEVICE_LOST), api.service(api.channel(server.grpc)), 60)
         yield "a lost device ends the process with 71", f"exit {code} after {seconds:.1f} s", code == 71 and seconds < 5
+    finally:
+        server.close()
+
+
+def dead_listener(folder, api):
+    """gRPC stops accepting for good when it runs out of file descriptors."""
+    server = Stub(folder, "transport { listener_probe_interval_ms: 500 }", wrapper=["prlimit", "--nofile=64"])
+    try:
+        host, port = server.grpc.split(":")
+        sockets = [socket.create_connection((host, int(port))) for _ in range(100)]
+        begun = time.monotonic()
+        for s in sockets:
+            s.close()
+        code = server.process.wait(60)
+        seconds = time.monotonic() - begun
+        measured = f"exit {code} after {seconds:.1f} s"
+        yield "a listener out of descriptors ends the process with 70", measured, code == 70 and seconds < 5
     finally:
         server.close()
 

@@ -28,10 +28,13 @@ def free_port():
 
 
 class Stub:
-    """A running stub server; `settings` are lines of its configuration. Plaintext unless they hold `tls`."""
+    """A running stub server; `settings` are lines of its configuration. Plaintext unless they hold `tls`.
 
-    def __init__(self, folder, settings="", address=None):
-        self.folder, self.settings = folder, settings
+    wrapper: a command in front of the program's own.
+    """
+
+    def __init__(self, folder, settings="", address=None, wrapper=()):
+        self.folder, self.settings, self.wrapper = folder, settings, wrapper
         self.grpc = address or f"127.0.0.1:{free_port()}"
         self.model = folder / "model"
         if not self.model.exists():
@@ -45,7 +48,7 @@ class Stub:
         config.write_text("\n".join(lines) + "\nlog { level: ERROR }\n")
         with open(config.with_suffix(".log"), "a") as log:
             self.process = subprocess.Popen(
-                [SERVER, f"--config={config}"], stdout=subprocess.PIPE, stderr=log, text=True
+                [*self.wrapper, SERVER, f"--config={config}"], stdout=subprocess.PIPE, stderr=log, text=True
             )
         line = self.process.stdout.readline()
         if '"listening"' not in line:

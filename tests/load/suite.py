@@ -27,6 +27,7 @@ CHECKS = {
     "poison": faults.poisoned_images,
     "hang": faults.hung_batch,
     "device": faults.lost_device,
+    "listener": faults.dead_listener,
     "counts": faults.counts_after_hostile_requests,
     "sigterm": restarts.terminated_under_load,
     "kill": restarts.killed_under_load,
