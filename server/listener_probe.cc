@@ -80,7 +80,7 @@ absl::Status ProbeListener(const std::string& address, bool tls, absl::Duration 
   const Socket socket(::socket(target->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (socket.fd() < 0) return absl::InternalError(std::strerror(errno));
 
-  const absl::Status dead = absl::UnavailableError(absl::StrCat(address, " does not answer"));
+  absl::Status dead = absl::UnavailableError(absl::StrCat(address, " does not answer"));
   if (connect(socket.fd(), target->ai_addr, target->ai_addrlen) != 0 && errno != EINPROGRESS) {
     return dead;
   }
