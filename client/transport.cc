@@ -6,7 +6,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
 #include "grpcpp/support/channel_arguments.h"
@@ -33,17 +35,17 @@ bool HasScheme(absl::string_view server) {
   return false;
 }
 
+// Whether every address that a target may mean is this machine: of a list, all of it.
 bool IsThisMachine(absl::string_view server) {
+  if (absl::StartsWith(server, "unix:") || absl::StartsWith(server, "unix-abstract:")) return true;
   for (absl::string_view scheme : {"dns:///", "dns:", "ipv4:", "ipv6:"}) {
-    if (absl::StartsWith(server, scheme)) {
-      server.remove_prefix(scheme.size());
-      break;
-    }
+    if (absl::ConsumePrefix(&server, scheme)) break;
   }
-  for (absl::string_view local : {"localhost:", "127.0.0.1:", "[::1]:", "unix"}) {
-    if (absl::StartsWith(server, local)) return true;
+  for (absl::string_view address : absl::StrSplit(server, ',')) {
+    const auto begins = [&](absl::string_view local) { return absl::StartsWith(address, local); };
+    if (!begins("localhost:") && !begins("127.0.0.1:") && !begins("[::1]:")) return false;
   }
-  return false;
+  return true;
 }
 
 absl::Status Validate(const ClientOptions& options) {

@@ -116,6 +116,7 @@ class FakeServer {
   // "127.0.0.1:<port>".
   const std::string& address() const { return address_; }
   FakeFeatureService& service() { return service_; }
+  const FakeFeatureService& service() const { return service_; }
   // Ends every call and listens no more.
   void Stop();
 
