@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "model/errors.h"
@@ -31,11 +32,12 @@ LogLevel LevelOf(const absl::Status& status) {
 }  // namespace
 
 CallRecord::CallRecord(Method method, const ServiceParts& parts, const ServiceOptions& options,
-                       const grpc::CallbackServerContext* context)
+                       grpc::CallbackServerContext* context)
     : method_(method),
       parts_(parts),
       slow_call_(options.slow_call),
       context_(context),
+      identity_(TakeIdentity(context)),
       start_(parts.clock->Now()),
       period_(parts.calls->Begin()) {
   parts_.metrics->RequestStarted(method_);
@@ -76,19 +78,29 @@ void CallRecord::End(const absl::Status& status) {
 
 void CallRecord::WriteLogLine(const absl::Status& status, absl::Duration duration) {
   MutexLock lock(&mutex_);
+  const bool failed = !status.ok() || failed_items_ > 0;
   const bool slow = duration > slow_call_ && method_ != Method::kExtractStream;
-  if (status.ok() && failed_items_ == 0 && !slow) return;
+  if (!failed && !slow && !parts_.logger->IsSample()) return;
   const absl::Status& cause = status.ok() ? first_failure_ : status;
-  parts_.logger->LogLimited(LevelOf(cause), slow && cause.ok() ? "slow call" : "call failed",
-                            {{"method", NameOf(method_)},
-                             {"model", model_},
-                             {"peer", context_->peer()},
-                             {"code", absl::StatusCodeToString(status.code())},
-                             {"reason", ReasonName(cause)},
-                             {"message", std::string(cause.message())},
-                             {"images", items_},
-                             {"failed_images", failed_items_},
-                             {"duration_ms", absl::ToDoubleMilliseconds(duration)}});
+  std::vector<LogField> fields = {{"request_id", identity_.request_id}};
+  if (identity_.trace.has_value()) {
+    fields.emplace_back("trace_id", identity_.trace->trace_id);
+    fields.emplace_back("span_id", identity_.trace->span_id);
+  }
+  fields.insert(fields.end(), {{"method", NameOf(method_)},
+                               {"model", model_},
+                               {"peer", context_->peer()},
+                               {"code", absl::StatusCodeToString(status.code())},
+                               {"reason", ReasonName(cause)},
+                               {"message", std::string(cause.message())},
+                               {"images", items_},
+                               {"failed_images", failed_items_},
+                               {"duration_ms", absl::ToDoubleMilliseconds(duration)}});
+  parts_.logger->LogLimited(LevelOf(cause),
+                            failed ? "call failed"
+                            : slow ? "slow call"
+                                   : "call",
+                            std::move(fields));
 }
 
 absl::Time DeadlineOf(const grpc::ServerContextBase& context, const ServiceOptions& options,

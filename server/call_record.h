@@ -1,4 +1,4 @@
-// What a call leaves behind: metrics and, when it failed or was slow, a log line.
+// What a call leaves behind: metrics and, when it failed, was slow or is a sample, a log line.
 #ifndef RADIO_SERVER_CALL_RECORD_H_
 #define RADIO_SERVER_CALL_RECORD_H_
 
@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "model/base/mutex.h"
 #include "model/batching/task.h"
+#include "server/call_identity.h"
 #include "server/service_parts.h"
 
 namespace radio::server {
@@ -21,7 +22,7 @@ class CallRecord {
  public:
   // `context` outlives the record.
   CallRecord(Method method, const ServiceParts& parts, const ServiceOptions& options,
-             const grpc::CallbackServerContext* context);
+             grpc::CallbackServerContext* context);
   CallRecord(const CallRecord&) = delete;
   CallRecord& operator=(const CallRecord&) = delete;
 
@@ -46,6 +47,7 @@ class CallRecord {
   const ServiceParts parts_;
   const absl::Duration slow_call_;
   const grpc::CallbackServerContext* const context_;
+  const CallIdentity identity_;
   const absl::Time start_;
   const CallTracker::Period period_;
 

@@ -136,6 +136,11 @@ void Logger::Log(LogLevel level, absl::string_view event, const std::vector<LogF
   writer_->Write(FormatLogLine(options_.format, absl::Now(), level, event, fields));
 }
 
+bool Logger::IsSample() {
+  if (options_.sample_every == 0) return false;
+  return (sampled_from_.fetch_add(1, std::memory_order_relaxed) + 1) % options_.sample_every == 0;
+}
+
 void Logger::LogLimited(LogLevel level, absl::string_view event, std::vector<LogField> fields) {
   const std::optional<int64_t> suppressed = limit_.Take(absl::Now());
   if (!suppressed) {

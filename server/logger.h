@@ -51,6 +51,8 @@ class Logger {
     std::function<void(const std::string&)> sink;
     // Of LogLimited.
     int max_limited_per_second = 100;
+    // Of IsSample; 0: none.
+    int sample_every = 0;
   };
 
   explicit Logger(Options options);
@@ -66,6 +68,9 @@ class Logger {
   // written, and the next line says how many were not, as "suppressed".
   void LogLimited(LogLevel level, absl::string_view event, std::vector<LogField> fields);
 
+  // Whether what happens now and is nothing special shall be logged: true once in `sample_every`.
+  bool IsSample();
+
   // Messages of a level so far, dropped ones included.
   int64_t count(LogLevel level) const { return counts_[static_cast<size_t>(level)]; }
 
@@ -75,6 +80,7 @@ class Logger {
   const Options options_;
   RateLimit limit_;
   std::array<std::atomic<int64_t>, 4> counts_{};
+  std::atomic<int64_t> sampled_from_{0};
   const std::unique_ptr<Writer> writer_;
 };
 

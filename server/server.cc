@@ -47,6 +47,7 @@ Logger::Options LoggerOptions(const config::Log& log) {
   Logger::Options options;
   options.level = static_cast<LogLevel>(log.level());
   options.format = log.format() == config::Log::JSON ? LogFormat::kJson : LogFormat::kText;
+  options.sample_every = log.sample_every();
   return options;
 }
 
