@@ -53,6 +53,7 @@ void CallRecord::RequestReceived(size_t bytes) { parts_.metrics->RequestMessage(
 void CallRecord::ResponseSent(size_t bytes) { parts_.metrics->ResponseMessage(method_, bytes); }
 
 void CallRecord::ItemAnswered(const absl::Status& status) {
+  if (parts_.load != nullptr) parts_.load->ImageAnswered(status);
   MutexLock lock(&mutex_);
   ++items_;
   if (status.ok()) return;

@@ -75,6 +75,18 @@ Core::~Core() {
   completions_.reset();
 }
 
+LoadSnapshot Core::Load() const {
+  LoadSnapshot load;
+  for (const Watchdog::Watched& engine : engines_) load.busy.push_back(engine.engine->busy());
+  load.items_share = static_cast<double>(admission_.items()) / max_items_;
+  load.bytes_share = static_cast<double>(admission_.bytes()) / static_cast<double>(max_bytes_);
+  for (const auto& model : registry_->models()) {
+    load.queue_depth += static_cast<double>(model->queue().depth());
+    load.queue_age = std::max(load.queue_age, model->queue().oldest_age());
+  }
+  return load;
+}
+
 void Core::Sample(std::vector<server::Sample>* samples) const {
   const auto add = [&](Metric metric, std::vector<std::string> labels, double value) {
     samples->push_back({metric, std::move(labels), value});

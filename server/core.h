@@ -14,6 +14,7 @@
 #include "model/feature_extractor.h"
 #include "model/metrics_sink.h"
 #include "model/model_registry.h"
+#include "server/load_reporter.h"
 #include "server/model_loader.h"
 #include "server/sampled_metrics.h"
 #include "server/watchdog.h"
@@ -34,6 +35,9 @@ class Core {
   Admission& admission() { return admission_; }
   // For the watchdog; they live as long as the core.
   const std::vector<Watchdog::Watched>& engines() const { return engines_; }
+
+  // For load balancers. Never blocks.
+  LoadSnapshot Load() const;
 
   // Gauges of queues, admission and models.
   void Sample(std::vector<Sample>* samples) const;

@@ -87,6 +87,10 @@ void ExtractCall::Respond() {
 
 void ExtractCall::FinishWith(absl::Status status) {
   AddPushback(status, context_);
+  // Not to callers who are refused for what they ask, or for who they are.
+  if (parts_.load != nullptr && model_ != nullptr) {
+    context_->AddTrailingMetadata(std::string(kLoadTrailer), parts_.load->Report());
+  }
   status_ = std::move(status);
   Finish(ToGrpcStatus(status_));
 }

@@ -1,4 +1,4 @@
-// An engine that can be asked how long its current run has been going on.
+// An engine that can be asked how long its current run has been going on, and how long all of them.
 #ifndef RADIO_SERVER_MONITORED_ENGINE_H_
 #define RADIO_SERVER_MONITORED_ENGINE_H_
 
@@ -24,9 +24,9 @@ class MonitoredEngine : public Engine {
 
   absl::StatusOr<std::vector<absl::StatusOr<ItemOutputs>>> Run(
       absl::Span<const BatchItem> batch) override {
-    SetRunning(clock_->Now());
+    Begin(clock_->Now());
     auto results = engine_->Run(batch);
-    SetRunning(absl::InfiniteFuture());
+    End(clock_->Now());
     return results;
   }
   bool healthy() const override { return engine_->healthy(); }
@@ -35,19 +35,33 @@ class MonitoredEngine : public Engine {
   // Zero between runs. Never blocks.
   absl::Duration running_for() const {
     MutexLock lock(&mutex_);
-    return std::max(clock_->Now() - running_since_, absl::ZeroDuration());
+    return RunningFor();
+  }
+  // Sum over all runs, the current one included. Never blocks.
+  absl::Duration busy() const {
+    MutexLock lock(&mutex_);
+    return ended_runs_ + RunningFor();
   }
 
  private:
-  void SetRunning(absl::Time since) {
+  void Begin(absl::Time now) {
     MutexLock lock(&mutex_);
-    running_since_ = since;
+    running_since_ = now;
+  }
+  void End(absl::Time now) {
+    MutexLock lock(&mutex_);
+    ended_runs_ += now - running_since_;
+    running_since_ = absl::InfiniteFuture();
+  }
+  absl::Duration RunningFor() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return std::max(clock_->Now() - running_since_, absl::ZeroDuration());
   }
 
   const std::unique_ptr<Engine> engine_;
   const Clock* const clock_;
   mutable Mutex mutex_;
   absl::Time running_since_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
+  absl::Duration ended_runs_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace radio::server

@@ -23,6 +23,7 @@
 #include "server/feature_service.h"
 #include "server/health.h"
 #include "server/listener_probe.h"
+#include "server/load_reporter.h"
 #include "server/logger.h"
 #include "server/metrics.h"
 #include "server/metrics_endpoint.h"
@@ -133,6 +134,7 @@ class Server::State {
   Metrics metrics_;
   CallTracker calls_;
   std::unique_ptr<Core> core_;
+  std::unique_ptr<LoadReporter> load_;
   std::unique_ptr<FeatureService> service_;
   std::unique_ptr<grpc::Server> grpc_;
   std::unique_ptr<Health> health_;
@@ -172,9 +174,12 @@ absl::Status Server::State::LoadModels(const EngineFactory& make_engine) {
 }
 
 absl::Status Server::State::Listen() {
+  if (config_.report_load()) {
+    load_ = std::make_unique<LoadReporter>(Clock::Real(), [this] { return core_->Load(); });
+  }
   service_ = std::make_unique<FeatureService>(
       ServiceParts{&core_->registry(), &core_->extractor(), Clock::Real(), &metrics_, &logger_,
-                   &authenticator_, &calls_},
+                   &authenticator_, &calls_, load_.get()},
       ServiceOptionsOf(config_));
   RADIO_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials,
                          MakeCredentials(config_));

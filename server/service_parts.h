@@ -8,6 +8,7 @@
 #include "model/model_registry.h"
 #include "server/authenticator.h"
 #include "server/call_tracker.h"
+#include "server/load_reporter.h"
 #include "server/logger.h"
 #include "server/metrics.h"
 #include "server/proto_conversion.h"
@@ -26,7 +27,7 @@ struct ServiceOptions {
   absl::Duration slow_call = absl::Seconds(5);
 };
 
-// All outlive the service and its calls; none is null.
+// All outlive the service and its calls; none but `load` is null.
 struct ServiceParts {
   const ModelRegistry* registry;
   FeatureExtractor* extractor;
@@ -35,6 +36,8 @@ struct ServiceParts {
   Logger* logger;
   const Authenticator* authenticator;
   CallTracker* calls;
+  // Null: callers are not told about the load.
+  LoadReporter* load;
 };
 
 }  // namespace radio::server
