@@ -133,13 +133,43 @@ def wait_until(condition, seconds):
     return True
 
 
+class Callers:
+    """Closed loops of calls; each may be repeated once when the answer is UNAVAILABLE."""
+
+    def __init__(self, number, call):
+        self.call = call
+        self.ended = threading.Event()
+        self.calls, self.repeated, self.failures = 0, 0, []
+        self._pool = futures.ThreadPoolExecutor(number)
+        self._loops = [self._pool.submit(self._loop) for _ in range(number)]
+
+    def _loop(self):
+        while not self.ended.is_set():
+            try:
+                self.call()
+            except grpc.RpcError as error:
+                if error.code() != grpc.StatusCode.UNAVAILABLE:
+                    self.failures.append(error)
+                    continue
+                self.repeated += 1
+                try:
+                    self.call()
+                except grpc.RpcError as again:
+                    self.failures.append(again)
+            self.calls += 1
+
+    def stop(self):
+        self.ended.set()
+        for loop in self._loops:
+            loop.result()
+        self._pool.shutdown()
+
+
 class SlowServer(grpc.GenericRpcHandler):
     """Stands in for a server: healthy, and one call at a time, each of which takes `seconds`."""
 
     def __init__(self, seconds):
         self.seconds = seconds
-        self.calls = 0
-        self.busy = 0.0
         self.metadata = {}
         self._lock = threading.Lock()
         self._server = grpc.server(futures.ThreadPoolExecutor(64), handlers=[self])
@@ -153,16 +183,9 @@ class SlowServer(grpc.GenericRpcHandler):
 
     def _work(self, request, context):
         with self._lock:
-            begun = time.monotonic()
             time.sleep(self.seconds)
-            self.busy += time.monotonic() - begun
-            self.calls += 1
             self.metadata = dict(context.invocation_metadata())
         return b""
-
-    def done(self):
-        """(calls, seconds spent on them) so far."""
-        return self.calls, self.busy
 
     def stop(self):
         """Ends when the calls in work have."""

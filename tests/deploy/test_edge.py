@@ -2,9 +2,7 @@
 
 import contextlib
 import re
-import threading
 import time
-from concurrent import futures
 
 import config_proto
 import pytest
@@ -63,38 +61,6 @@ def test_health_checks_ask_for_a_name_that_the_server_knows():
     assert check["grpc_health_check"]["service_name"] in chart.health_names()
 
 
-class Callers:
-    """Closed loops of calls; each may be repeated once when the answer is UNAVAILABLE."""
-
-    def __init__(self, number, call):
-        self.call = call
-        self.ended = threading.Event()
-        self.calls, self.repeated, self.failures = 0, 0, []
-        self._pool = futures.ThreadPoolExecutor(number)
-        self._loops = [self._pool.submit(self._loop) for _ in range(number)]
-
-    def _loop(self):
-        while not self.ended.is_set():
-            try:
-                self.call()
-            except grpc.RpcError as error:
-                if error.code() != grpc.StatusCode.UNAVAILABLE:
-                    self.failures.append(error)
-                    continue
-                self.repeated += 1
-                try:
-                    self.call()
-                except grpc.RpcError as again:
-                    self.failures.append(again)
-            self.calls += 1
-
-    def stop(self):
-        self.ended.set()
-        for loop in self._loops:
-            loop.result()
-        self._pool.shutdown()
-
-
 @pytest.fixture
 def closing():
     """Whatever a test starts ends with it."""
@@ -111,42 +77,6 @@ def slow_servers():
         server.stop()
 
 
-def utilization(servers, folder, change=lambda config: None, seconds=5):
-    """What share of the servers' capacities a loaded edge uses."""
-    envoy = edge.Envoy(folder, [s.address for s in servers], change)
-    try:
-        with envoy.channel() as channel:
-            call = channel.unary_unary("/radio.v1.FeatureService/ListModels")
-            callers = Callers(16, lambda: call(b"", timeout=30))
-            time.sleep(1)
-            before, begun = [server.done() for server in servers], time.monotonic()
-            time.sleep(seconds)
-            after, period = [server.done() for server in servers], time.monotonic() - begun
-            callers.stop()
-    finally:
-        envoy.stop()
-    assert not callers.failures, callers.failures[0]
-    calls = [last[0] - first[0] for first, last in zip(before, after, strict=True)]
-    # As long as a call really took: a busy machine makes all of them slower.
-    each = [last[1] / last[0] for last in after]
-    return sum(calls) / sum(period / seconds for seconds in each)
-
-
-def test_unequal_servers_are_all_kept_busy(slow_servers, tmp_path, proved):
-    share = utilization(slow_servers, tmp_path)
-    assert share >= 0.9
-    proved(f"Envoy keeps three servers, one 4 x slower, at {share:.0%} of their summed capacity")
-
-
-def test_taking_turns_would_not(slow_servers, tmp_path):
-    def round_robin(config):
-        cluster = config["static_resources"]["clusters"][0]
-        cluster["lb_policy"] = "ROUND_ROBIN"
-        del cluster["least_request_lb_config"]
-
-    assert utilization(slow_servers, tmp_path, round_robin) < 0.75
-
-
 def without_retries(config):
     listener = config["static_resources"]["listeners"][0]
     routes = listener["filter_chains"][0]["filters"][0]["typed_config"]["route_config"]["virtual_hosts"][0]["routes"]
@@ -160,7 +90,7 @@ def test_callers_do_not_notice_a_server_that_goes(slow_servers, tmp_path, change
     try:
         with envoy.channel() as channel:
             call = channel.unary_unary("/radio.v1.FeatureService/ListModels")
-            callers = Callers(6, lambda: call(b"", timeout=30))
+            callers = edge.Callers(6, lambda: call(b"", timeout=30))
             time.sleep(0.5)
             slow_servers[0].stop()
             time.sleep(1.5)
@@ -231,7 +161,7 @@ def test_a_rolling_restart_under_load_loses_nothing(api, tmp_path_factory, closi
         (result,) = stub.Extract(request, timeout=30).results
         assert result.status.code == 0
 
-    callers = Callers(3, extract)
+    callers = edge.Callers(3, extract)
     closing.callback(callers.stop)
     for server, port in zip(servers, ports, strict=True):
         assert server.stop() == 0

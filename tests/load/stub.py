@@ -30,11 +30,11 @@ def free_port():
 class Stub:
     """A running stub server; `settings` are lines of its configuration. Plaintext unless they hold `tls`.
 
-    wrapper: a command in front of the program's own.
+    wrapper: a command in front of the program's own. arguments: further ones of the program.
     """
 
-    def __init__(self, folder, settings="", address=None, wrapper=()):
-        self.folder, self.settings, self.wrapper = folder, settings, wrapper
+    def __init__(self, folder, settings="", address=None, wrapper=(), arguments=()):
+        self.folder, self.settings, self.wrapper, self.arguments = folder, settings, wrapper, arguments
         self.grpc = address or f"127.0.0.1:{free_port()}"
         self.model = folder / "model"
         if not self.model.exists():
@@ -48,7 +48,10 @@ class Stub:
         config.write_text("\n".join(lines) + "\nlog { level: ERROR }\n")
         with open(config.with_suffix(".log"), "a") as log:
             self.process = subprocess.Popen(
-                [*self.wrapper, SERVER, f"--config={config}"], stdout=subprocess.PIPE, stderr=log, text=True
+                [*self.wrapper, SERVER, f"--config={config}", *self.arguments],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
             )
         line = self.process.stdout.readline()
         if '"listening"' not in line:
