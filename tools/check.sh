@@ -30,7 +30,10 @@ check_load() {
   bazel build -c opt //tests/load:stub_server //client:radio
   .venv/bin/python tests/load/suite.py
 }
-check_deploy() { .venv/bin/python -m pytest -q -rs tests/deploy; }
+check_deploy() {
+  bazel build -c opt //server/main:radio_server //tests/load:stub_server //client:radio
+  .venv/bin/python -m pytest -q -rs --complete tests/deploy
+}
 
 usage() {
   sed -n '2s/^# //p' "$0" >&2

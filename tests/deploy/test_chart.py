@@ -58,6 +58,7 @@ def test_kubernetes_knows_every_field(schemas, proved):
     proved(f"Helm renders {len(CASES)} configurations; {len(seen)} objects of {len(checked)} kinds are valid")
 
 
+@pytest.mark.planted("a field that Kubernetes does not know")
 def test_an_unknown_field_is_found(schemas, tmp_path):
     path = chart.copy_with(tmp_path, "templates/deployment.yaml", "minReadySeconds:", "minReadySecond:")
     with pytest.raises(schemas.ValidationError, match="minReadySecond"):
@@ -94,11 +95,13 @@ def test_what_must_hold_holds(case):
         ("templates/poddisruptionbudget.yaml", '" .)) 1)', '" .)) 0)', "a disruption budget for one replica"),
     ],
 )
+@pytest.mark.planted("a wrong probe name, port, grace period or privilege")
 def test_a_planted_fault_is_found(tmp_path, file, old, new, problem):
     path = chart.copy_with(tmp_path, file, old, new)
     assert problem in chart.problems(render({"replicaCount": 1}, path))
 
 
+@pytest.mark.planted("a health name that the server loses")
 def test_a_health_name_that_the_server_loses_is_missed():
     names = chart.health_names() - {"readiness"}
     assert len(chart.problems(rendered("default"), names)) == 2
@@ -133,6 +136,7 @@ def nested(path, value):
         ("prometheusRule.alerts", {"RadioLatencyHigh": {"threshold": 3}}),
     ],
 )
+@pytest.mark.planted("an unknown or wrong chart value")
 def test_the_schema_refuses(path, value):
     with pytest.raises(chart.helm().HelmError, match=path.split(".")[0]):
         render(nested(path, value))

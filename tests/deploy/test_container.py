@@ -5,6 +5,7 @@ import subprocess
 
 import chart
 import dashboard_file
+import pytest
 import yaml
 from metric_table import REPOSITORY
 from programs import tool
@@ -23,6 +24,7 @@ def test_hadolint_has_nothing_to_say(proved):
     proved("hadolint accepts the Dockerfile")
 
 
+@pytest.mark.planted("a fault of the Dockerfile")
 def test_hadolint_would_find_a_fault():
     fault = DOCKERFILE + "RUN apt-get install -y curl\n"
     done = subprocess.run(

@@ -140,10 +140,12 @@ def planted(change):
         ),
     ],
 )
+@pytest.mark.planted("a fault of a panel")
 def test_a_planted_fault_breaks_a_rule(fault, problem):
     assert lint(planted(fault)) == [problem]
 
 
+@pytest.mark.planted("a typo in a dashboard's query")
 def test_a_typo_in_a_query_is_found(checker):
     text = json.dumps(BOARDS["radio-batching.json"]).replace("radio_batch_fill_ratio", "radio_batch_fil_ratio")
     found = [p for _, e in dashboard_file.expressions(json.loads(text)) for p in checker.problems(e)]

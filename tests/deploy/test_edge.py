@@ -33,6 +33,7 @@ def test_envoy_accepts_the_profile_without_a_warning(tmp_path, proved):
         ("cluster: servers", "cluster: server"),
     ],
 )
+@pytest.mark.planted("a fault of Envoy's profile")
 def test_envoy_refuses_a_planted_fault(tmp_path, old, new):
     text = edge.localized(tmp_path)
     assert old in text

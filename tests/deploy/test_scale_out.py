@@ -93,6 +93,7 @@ def round_robin(config):
     del cluster["least_request_lb_config"]
 
 
+@pytest.mark.planted("turns instead of least request")
 def test_taking_turns_would_not(start, tmp_path):
     together, alone = share_of_capacity([start(ms) for ms in BATCH_MS], tmp_path, round_robin)
     assert together < 0.75 * alone, (together, alone)
