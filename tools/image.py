@@ -21,7 +21,9 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 WORK = REPOSITORY / "out/image"
-HOST_FILES = ("etc/resolv.conf", "etc/pip.conf", "etc/ssl/certs/ca-certificates.crt")
+HOST_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+# Where a root gets them. Not under their own name: installing the package ca-certificates would replace them.
+LENT_CERTIFICATES = "/etc/host-certificates.crt"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # In a mount namespace of its own: nothing stays mounted, and everything that was started ends.
 ENTER = """
@@ -29,7 +31,10 @@ set -e
 mount --bind "$ROOT" "$ROOT"
 mount -t proc proc "$ROOT/proc"
 mount --rbind /dev "$ROOT/dev"
-[ -z "$READ_ONLY" ] || mount -t tmpfs tmpfs "$ROOT/tmp"
+if [ -n "$READ_ONLY" ]; then
+  ip link set lo up
+  mount -t tmpfs tmpfs "$ROOT/tmp"
+fi
 for bind in $BINDS; do mkdir -p "$ROOT$bind"; mount --bind "$bind" "$ROOT$bind"; done
 [ -z "$READ_ONLY" ] || mount -o remount,ro,bind "$ROOT"
 exec chroot --userspec="$USERSPEC" "$ROOT" /usr/bin/env -i "$@"
@@ -41,7 +46,10 @@ def say(text):
 
 
 def enter(root, command, environment, user="0:0", binds=(), read_only=False, **options):
-    """Runs `command` (a list) with `root` as its root directory."""
+    """Runs `command` (a list) with `root` as its root directory.
+
+    read_only: as a container of the finished image: nothing but /tmp can be written, no network but the loopback.
+    """
     settings = {
         "ROOT": str(root),
         "USERSPEC": user,
@@ -49,6 +57,8 @@ def enter(root, command, environment, user="0:0", binds=(), read_only=False, **o
         "READ_ONLY": "1" if read_only else "",
     }
     namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"]
+    if read_only:
+        namespaces.append("--net")
     inside = [f"{name}={value}" for name, value in environment.items()]
     return subprocess.run(
         [*namespaces, "bash", "-c", ENTER, "enter", *inside, *command], env={**os.environ, **settings}, **options
@@ -79,14 +89,19 @@ class Stage:
 
     def lend_host_files(self):
         """What reaches the registries from here; taken back at the end of the stage."""
-        sources = [str(path.relative_to("/")) for path in Path("/etc/apt").glob("*.d/*") if path.is_file()]
-        for name in (*HOST_FILES, *sources):
-            target = self.root / name
-            if not Path("/", name).exists():
-                continue
-            self._lent[target] = target.read_bytes() if target.exists() else None
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(Path("/", name), target)
+        self._lend("etc/resolv.conf", Path("/etc/resolv.conf").read_bytes())
+        self._lend(LENT_CERTIFICATES.lstrip("/"), HOST_CERTIFICATES.read_bytes())
+        sources = list(Path("/etc/apt/sources.list.d").glob("*.sources"))
+        for path in (*sources, *Path("/etc/apt/apt.conf.d").glob("99*")):
+            self._lend(str(path.relative_to("/")), path.read_bytes())
+        if sources:
+            self._lend("etc/apt/sources.list", b"")  # Debootstrap's names the same packages again.
+
+    def _lend(self, name, content):
+        target = self.root / name
+        self._lent[target] = target.read_bytes() if target.exists() else None
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
 
     def take_back(self):
         for target, content in self._lent.items():
@@ -96,9 +111,8 @@ class Stage:
                 target.write_bytes(content)
 
     def run(self, command, binds):
-        registry = {
-            n: v for n, v in os.environ.items() if n.startswith("PIP_") or n in ("SSL_CERT_FILE", "SSL_CERT_DIR")
-        }
+        registry = {"PIP_CERT": LENT_CERTIFICATES, "SSL_CERT_FILE": LENT_CERTIFICATES}
+        registry |= {n: v for n, v in os.environ.items() if n in ("PIP_INDEX_URL", "PIP_DEFAULT_TIMEOUT")}
         environment = {**registry, **self.environment, **self.arguments}
         line = f"cd {shlex.quote(self.folder)}; {command}"
         if enter(self.root, [*self.shell, line], environment, self.user, binds).returncode:
@@ -137,6 +151,10 @@ def debian_base():
             debian_mirror(),
         ]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        # As Debian's images for Docker do: packages are not kept after they are unpacked.
+        clean = 'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb"; };\nDir::Cache::pkgcache "";\n'
+        (base / "etc/apt/apt.conf.d/docker-clean").write_text(clean + 'Dir::Cache::srcpkgcache "";\n')
+        subprocess.run(["sh", "-c", f"rm -f {shlex.quote(str(base))}/var/cache/apt/archives/*.deb"], check=True)
         (base / "done").touch()
     return base
 
@@ -201,45 +219,67 @@ def execute(variant, binds):
             stage.run(rest, binds)
         elif word in ("ENTRYPOINT", "CMD"):
             stage.settings[word] = json.loads(rest)
-        elif word not in ("EXPOSE", "STOPSIGNAL", "HEALTHCHECK"):
+        elif word == "HEALTHCHECK":
+            stage.settings[word] = json.loads(rest[rest.index("[") :])
+        elif word not in ("EXPOSE", "STOPSIGNAL"):
             sys.exit(f"image: no rule for {word}")
     stage.take_back()
     return stage
 
 
-def size(path):
-    return int(subprocess.run(["du", "-sm", str(path)], capture_output=True, text=True, check=True).stdout.split()[0])
+def size(*paths):
+    """Megabytes of files and folders."""
+    done = subprocess.run(["du", "-cBM", *map(str, paths)], capture_output=True, text=True, check=True)
+    return int(done.stdout.splitlines()[-1].split("M")[0])
+
+
+# What a container must show. Lines that begin with "proved:" come from here.
+TRIAL = """
+proved() { echo "proved: $*"; }
+fail() { echo "$*"; exit 1; }
+
+[ "$(id -u)" = 10001 ] || fail "runs as $(id)"
+for folder in / /usr/local /etc /var; do ! touch $folder/written 2>/dev/null || fail "$folder can be written"; done
+proved "runs as user $(id -u) on a root file system that it cannot write to"
+missing=$(ldd /usr/local/bin/* /usr/local/lib/radio/*.so* | grep "not found" | grep -v "libcuda\\.so" || true)
+[ -z "$missing" ] || fail "$missing"
+proved "the loader finds all libraries of $(ls /usr/local/bin /usr/local/lib/radio | grep -c '[a-z]$\\|[0-9]$') files"
+for program in gcc g++ python3 bazel git curl; do ! command -v $program || fail "$program is in the image"; done
+proved "no compiler, interpreter or build tool is in it"
+$PROGRAM --config=$FOLDER/server.textproto >/tmp/out & server=$!
+until grep -q listening /tmp/out; do kill -0 $server || exit 1; sleep 0.2; done
+$HEALTHCHECK
+radio models
+radio pca $FOLDER/cat.jpg --out /tmp/pca.png
+proved "the server loads a model, passes the image's own health check and answers radio"
+kill -TERM $server
+wait $server
+proved "SIGTERM ends it with 0"
+"""
 
 
 def try_out(stage, model):
-    """The image's server as its user, its root read-only: health, models, a clean end."""
+    """The image's server as its user, its root read-only: health, models, features, a clean end."""
+    # As container runtimes do.
+    (stage.root / "etc/hosts").write_text("127.0.0.1 localhost\n")
     with tempfile.TemporaryDirectory(dir=WORK) as name:
         folder = Path(name)
         folder.chmod(0o755)
         shutil.copytree(model, folder / "model")
+        shutil.copy(REPOSITORY / "examples/images/cat.jpg", folder)
         (folder / "server.textproto").write_text(
             'listen_address: "127.0.0.1:50051"\nmetrics_address: "127.0.0.1:9464"\ninsecure: true\n'
             f'models {{ name: "demo" path: "{folder}/model" device: "cpu" }}\n'
         )
-        program = shlex.join([*stage.settings["ENTRYPOINT"], f"--config={folder}/server.textproto"])
-        script = f"""
-            if touch /usr/local/written 2>/dev/null; then echo "the root can be written"; exit 1; fi
-            [ "$(id -u)" != 0 ] || {{ echo "runs as root"; exit 1; }}
-            {program} >/tmp/out & server=$!
-            until grep -q listening /tmp/out; do kill -0 $server || exit 1; sleep 0.2; done
-            radio --server localhost:50051 health readiness
-            radio --server localhost:50051 models
-            kill -TERM $server
-            wait $server
-        """
-        # A network namespace would need a device; the ports are this machine's for a moment.
-        done = enter(
-            stage.root, ["/bin/bash", "-euc", script], stage.environment, stage.user, [folder], read_only=True,
-            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    print(done.stdout, end="")
-    if done.returncode or "SERVING" not in done.stdout:
-        sys.exit("image: the server of the image does not serve")
+        environment = {
+            **stage.environment,
+            "FOLDER": str(folder),
+            "PROGRAM": shlex.join(stage.settings["ENTRYPOINT"]),
+            "HEALTHCHECK": shlex.join(stage.settings["HEALTHCHECK"]),
+        }
+        done = enter(stage.root, ["/bin/bash", "-euc", TRIAL], environment, stage.user, [folder], read_only=True)
+    if done.returncode:
+        sys.exit("image: the finished image is not as it should be")
 
 
 def main():
@@ -248,15 +288,21 @@ def main():
     parser.add_argument("--model", type=Path, default=REPOSITORY / "out/models/radio_v2.1-demo")
     parser.add_argument("--disk-cache", type=Path)
     options = parser.parse_args()
-    for program in ("debootstrap", "unshare", "chroot"):
+    for program in ("debootstrap", "unshare", "chroot", "ip"):
         if shutil.which(program) is None:
             sys.exit(f"image: {program} is not installed")
+    if not (options.model / "manifest.textproto").exists():
+        sys.exit(f"image: no model in {options.model}: tools/quickstart.sh exports one")
     WORK.mkdir(parents=True, exist_ok=True)
     stage = execute(options.variant, [options.disk_cache.resolve()] if options.disk_cache else [])
-    say("starting the server of the image")
+    say("trying the finished image")
     try_out(stage, options.model)
-    base, whole, own = size(WORK / "base"), size(stage.root), size(stage.root / "usr/local")
-    print(f"image {options.variant}: {whole} MB, of it Debian {base} MB, LibTorch and the programs {own} MB")
+    whole = size(stage.root)
+    libraries, programs = size(stage.root / "usr/local/lib/radio"), size(stage.root / "usr/local/bin")
+    print(
+        f"proved: image {options.variant}: {whole} MB: {libraries} MB LibTorch and its needs, {programs} MB programs, "
+        f"{whole - libraries - programs} MB Debian with the packages that they need"
+    )
 
 
 if __name__ == "__main__":
