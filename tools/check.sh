@@ -15,6 +15,7 @@ check_format() {
 # they have been read through with it. Files that include LibTorch take minutes each and are left to the compiler's warnings.
 check_lint() {
   .venv/bin/ruff check --quiet .
+  (cd python && ../.venv/bin/mypy --no-error-summary)
   project_files '*.sh' .ci/run | xargs .venv/bin/shellcheck -x
   bazel build -c opt //proto/... //config/...
   project_files 'server/*.cc' 'config/*.cc' | xargs -P "$(nproc)" -n 2 tools/clang_tidy.sh

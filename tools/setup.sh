@@ -1,6 +1,6 @@
 #!/bin/bash
-# Installs what building, exporting and testing need: Debian packages and the Python environment .venv. Idempotent; a run with nothing to
-# do takes a moment. Needs Debian 12, root or sudo, and the Debian and PyPI registries.
+# Installs what building, exporting and testing need: Debian packages and the Python environment .venv with the exporter and the Python
+# client. Idempotent; a run with nothing to do takes a moment. Needs Debian 12, root or sudo, and the Debian and PyPI registries.
 #   tools/setup.sh [--run-only]
 #   --run-only  leave out what only tests and checks need
 set -euo pipefail
@@ -60,14 +60,14 @@ mark() {
 }
 
 install_python_environment() {
-  local files=(tools/setup.sh tools/requirements.txt model/export/pyproject.toml)
+  local files=(tools/setup.sh tools/requirements.txt model/export/pyproject.toml python/pyproject.toml python/setup.py)
   export PIP_DISABLE_PIP_VERSION_CHECK=1
   if ! current run "${files[@]}"; then
     say "creating the Python environment in .venv (torch is large; this takes some minutes)"
     [ -x .venv/bin/pip ] || /usr/bin/python3 -m venv .venv
     .venv/bin/pip install -q --requirement tools/requirements.txt
     install_torch
-    .venv/bin/pip install -q --no-deps --no-build-isolation --editable model/export
+    .venv/bin/pip install -q --no-deps --no-build-isolation --editable model/export --editable python
     mark run "${files[@]}"
   fi
   [ $tests = 1 ] || return 0
@@ -83,6 +83,7 @@ install_python_environment() {
 # Python code of the protos; cheap enough to be made anew each time.
 generate_python_protos() {
   .venv/bin/python -m grpc_tools.protoc -Iconfig --python_out=model/export/radio_export config/model_manifest.proto
+  .venv/bin/python python/generate_protos.py
 }
 
 install_debian_packages
