@@ -7,6 +7,7 @@ row with its error. Needs `radio_client` and `ray[data]`.
 """
 
 import argparse
+import os
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def main():
         str(options.folder.resolve()), include_paths=True, file_extensions=[suffix[1:] for suffix in SUFFIXES]
     ).map_batches(
         Embed,
-        fn_constructor_args=[options.server or ["localhost:50051"]],
+        fn_constructor_args=[options.server or [os.environ.get("RADIO_SERVER", "localhost:50051")]],
         batch_size=64,
         # They mostly wait for the servers; reading needs CPUs too.
         num_cpus=0.1,

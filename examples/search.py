@@ -8,6 +8,7 @@ Needs `radio_client` and faiss-cpu. The index holds vectors of length 1, so the 
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 import faiss
@@ -20,7 +21,7 @@ def main():
     parser.add_argument("command", choices=["index", "query"])
     parser.add_argument("images", help="folder to index, or image to look for")
     parser.add_argument("--index", type=Path, required=True, help="folder of the index")
-    parser.add_argument("--server", default="localhost:50051")
+    parser.add_argument("--server", default=os.environ.get("RADIO_SERVER", "localhost:50051"))
     parser.add_argument("--top", type=int, default=5)
     options = parser.parse_args()
     with Client(options.server) as client:

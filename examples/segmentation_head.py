@@ -7,6 +7,7 @@ own images and masks; the rest stays. Needs `radio_client` and torch.
 """
 
 import argparse
+import os
 
 import numpy as np
 import torch
@@ -70,7 +71,7 @@ def mean_iou(head, features, masks):
 
 def main():
     parser = argparse.ArgumentParser(description="Trains a linear segmentation head on synthetic scenes.")
-    parser.add_argument("--server", default="localhost:50051")
+    parser.add_argument("--server", default=os.environ.get("RADIO_SERVER", "localhost:50051"))
     parser.add_argument("--images", type=int, default=32)
     options = parser.parse_args()
     generator = np.random.default_rng(0)

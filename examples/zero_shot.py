@@ -4,6 +4,7 @@ python examples/zero_shot.py examples/images --classes classes.npz
 """
 
 import argparse
+import os
 
 from radio_client import Client
 
@@ -12,7 +13,7 @@ def main():
     parser = argparse.ArgumentParser(description="Names what is in images.")
     parser.add_argument("images", nargs="+", help="files, folders or patterns")
     parser.add_argument("--classes", required=True, help=".npz of `radio-export text`")
-    parser.add_argument("--server", default="localhost:50051")
+    parser.add_argument("--server", default=os.environ.get("RADIO_SERVER", "localhost:50051"))
     parser.add_argument("--top", type=int, default=3)
     options = parser.parse_args()
     with Client(options.server) as client:
