@@ -1,0 +1,125 @@
+"""How much of what `radio bench` gets out of a server the Python client's `encode` gets, in one run.
+
+A folder of PNG files of mixed sizes is encoded over and over; the C++ load generator sends images of the same sizes,
+kind and number in flight to the same server. The two take turns, and the figure is the median of their ratios. Server
+and client share the machine: on few cores the ratio holds what the client's own work takes from the server.
+
+usage: python_client.py --artefact FOLDER [--repeats N] [--seconds S] [--in-flight N] [--json FILE]
+"""
+
+import argparse
+import contextlib
+import itertools
+import json
+import os
+import signal
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from radio_client import Client
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SIZES = ["224x224", "336x336", "432x432", "320x256", "256x480"]
+FILES = 60
+
+
+@contextlib.contextmanager
+def server(folder, artefact):
+    """Address of a server of the model, on a free port."""
+    (folder / "server.textproto").write_text(f"""
+listen_address: "127.0.0.1:0"
+metrics_address: "127.0.0.1:0"
+insecure: true
+models {{ name: "model" path: "{artefact}" device: "cpu" }}
+default_model: "model"
+log {{ level: ERROR }}
+""")
+    command = [REPOSITORY / "bazel-bin/server/main/radio_server", f"--config={folder}/server.textproto"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        yield json.loads(process.stdout.readline())["grpc"]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+def write_images(folder):
+    """Waves with some noise, as `radio bench --format png` sends."""
+    generator = np.random.default_rng(0)
+    folder.mkdir()
+    for number, size in zip(range(FILES), itertools.cycle(SIZES)):  # noqa: B905
+        height, width = map(int, size.split("x"))
+        y, x, c = np.ogrid[:height, :width, :3]
+        frequency, phase = generator.uniform(0.01, 0.06), generator.uniform(0, 6)
+        wave = np.sin(frequency * (x * (c + 1) + y * (3 - c)) + phase)
+        pixels = 120 + 100 * wave + generator.uniform(0, 30, wave.shape)
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number:03}.png")
+
+
+def bench(address, in_flight, seconds):
+    """Images per second of the C++ load generator."""
+    command = [REPOSITORY / "bazel-bin/client/radio", "--server", address, "bench", "--format", "png", "--json", "-"]
+    command += ["--sizes", ",".join(SIZES), "--concurrency", in_flight, "--duration", seconds, "--warmup", seconds / 4]
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    report = json.loads(done.stdout)
+    if done.returncode:
+        print(f"bench: failed images: {report['failed']}")
+    return report["images_per_second"]
+
+
+def encode(address, folder, in_flight, seconds):
+    """(images per second, CPU seconds per second) of this process' `encode`."""
+    files = itertools.cycle(sorted(folder.iterdir()))
+    with Client(address) as client:
+        results = client.encode(files, in_flight=in_flight, progress=False)
+        end = time.monotonic() + seconds / 4
+        while time.monotonic() < end:
+            next(results)
+        count, begun, cpu = 0, time.monotonic(), time.process_time()
+        while (now := time.monotonic()) < begun + seconds:
+            next(results)
+            count += 1
+        results.close()
+    return count / (now - begun), (time.process_time() - cpu) / (now - begun)
+
+
+def measure(address, folder, options):
+    rounds = []
+    for _ in range(options.repeats):
+        ceiling = bench(address, options.in_flight, options.seconds)
+        rate, cpu = encode(address, folder, options.in_flight, options.seconds)
+        rounds.append({"bench": ceiling, "encode": rate, "ratio": rate / ceiling, "client_cpu": cpu})
+        print(
+            f"  radio bench {ceiling:7.1f} images/s   Python encode {rate:7.1f} images/s   ratio {rate / ceiling:.3f}"
+            f"   client {cpu:.2f} cores   load {os.getloadavg()[0]:.1f}"
+        )
+    return rounds
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python_client.py", description=__doc__.splitlines()[0])
+    parser.add_argument("--artefact", type=Path, required=True)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--in-flight", type=int, default=8)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_images(folder / "images")
+        with server(folder, options.artefact.resolve()) as address:
+            print(f"Python client against radio bench, {options.in_flight} in flight, PNG of {', '.join(SIZES)}")
+            rounds = measure(address, folder / "images", options)
+    ratio = statistics.median(entry["ratio"] for entry in rounds)
+    print(f"  median ratio {ratio:.3f} (target 0.9 or more)")
+    if options.json:
+        options.json.write_text(json.dumps({"ratio": ratio, "rounds": rounds}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
