@@ -2,13 +2,13 @@
 
 #include <cmath>
 #include <set>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "config/checker.h"
-#include "config/file_check.h"
 #include "config/load.h"
 #include "model/base/status_macros.h"
 
@@ -150,7 +150,9 @@ std::vector<std::string> ManifestViolations(const ModelManifest& manifest) {
 
 absl::StatusOr<ModelManifest> LoadManifest(const std::string& folder) {
   const std::string path = folder + kFileName;
-  RADIO_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxManifestBytes));
+  // It says what the other files must be, so it must be as hard to replace.
+  RADIO_ASSIGN_OR_RETURN(const TrustedFile file, TrustedFile::Open(path));
+  RADIO_ASSIGN_OR_RETURN(const std::string text, ReadFile(file.path(), kMaxManifestBytes));
   ModelManifest manifest;
   RADIO_RETURN_IF_ERROR(ParseText(text, path, &manifest));
   const std::vector<std::string> violations = ManifestViolations(manifest);
@@ -159,15 +161,21 @@ absl::StatusOr<ModelManifest> LoadManifest(const std::string& folder) {
       absl::StrCat(path, ": ", absl::StrJoin(violations, absl::StrCat("\n", path, ": "))));
 }
 
-absl::Status VerifyFiles(const std::string& folder, const ModelManifest& manifest) {
-  const auto verify = [&](const File& file) {
-    return VerifyFile(absl::StrCat(folder, "/", file.name()), file.byte_size(), file.sha256());
+absl::StatusOr<std::vector<TrustedFile>> OpenFiles(const std::string& folder,
+                                                   const ModelManifest& manifest) {
+  std::vector<TrustedFile> files;
+  const auto open_verified = [&](const File& file) -> absl::Status {
+    RADIO_ASSIGN_OR_RETURN(TrustedFile opened,
+                           TrustedFile::Open(absl::StrCat(folder, "/", file.name())));
+    RADIO_RETURN_IF_ERROR(opened.Verify(file.byte_size(), file.sha256()));
+    files.push_back(std::move(opened));
+    return absl::OkStatus();
   };
-  RADIO_RETURN_IF_ERROR(verify(manifest.backbone()));
+  RADIO_RETURN_IF_ERROR(open_verified(manifest.backbone()));
   for (const Adaptor& adaptor : manifest.adaptors()) {
-    RADIO_RETURN_IF_ERROR(verify(adaptor.file()));
+    RADIO_RETURN_IF_ERROR(open_verified(adaptor.file()));
   }
-  return absl::OkStatus();
+  return files;
 }
 
 }  // namespace radio::config

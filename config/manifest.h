@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "config/file_check.h"
 #include "config/model_manifest.pb.h"
 
 namespace radio::config {
@@ -18,8 +19,10 @@ std::vector<std::string> ManifestViolations(const ModelManifest& manifest);
 // Blocks.
 absl::StatusOr<ModelManifest> LoadManifest(const std::string& folder);
 
-// VerifyFile (file_check.h) for the backbone and every adaptor. Blocks: reads all of them.
-absl::Status VerifyFiles(const std::string& folder, const ModelManifest& manifest);
+// Opens the backbone and every adaptor, in this order, and verifies them (file_check.h). Blocks:
+// reads all of them.
+absl::StatusOr<std::vector<TrustedFile>> OpenFiles(const std::string& folder,
+                                                   const ModelManifest& manifest);
 
 }  // namespace radio::config
 

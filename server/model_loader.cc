@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "config/manifest.h"
 #include "model/base/clock.h"
 #include "model/base/status_macros.h"
@@ -28,25 +29,39 @@ absl::StatusOr<std::vector<config::ModelManifest>> LoadManifests(
   return manifests;
 }
 
+namespace {
+
+// An engine's complaint with the files' own names.
+absl::Status WithNames(const absl::Status& error, const std::vector<config::TrustedFile>& files) {
+  std::string message(error.message());
+  for (const config::TrustedFile& file : files) {
+    absl::StrReplaceAll({{file.path() + ":", file.name() + ":"}}, &message);
+  }
+  return absl::Status(error.code(), message);
+}
+
+}  // namespace
+
 absl::StatusOr<LoadedModel> LoadModel(const config::ServedModel& model,
                                       const config::ModelManifest& manifest, int intra_op_threads,
                                       const EngineFactory& make_engine) {
   const absl::Time start = Clock::Real()->Now();
-  RADIO_RETURN_IF_ERROR(config::VerifyFiles(model.path(), manifest));
+  // Held open until the engine has read them: what was verified is what it reads.
+  RADIO_ASSIGN_OR_RETURN(const std::vector<config::TrustedFile> files,
+                         config::OpenFiles(model.path(), manifest));
   EngineSource source;
-  source.folder = model.path();
-  source.backbone_file = manifest.backbone().name();
-  for (const config::Adaptor& adaptor : manifest.adaptors()) {
-    source.adaptor_files.push_back(adaptor.file().name());
-  }
+  source.backbone_file = files[0].path();
+  for (size_t i = 1; i < files.size(); ++i) source.adaptor_files.push_back(files[i].path());
   source.device = model.device();
   source.intra_op_threads = intra_op_threads;
 
   LoadedModel loaded;
   loaded.spec = SpecOf(manifest, model.name());
   loaded.device = model.device();
-  RADIO_ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, make_engine(source, loaded.spec));
-  loaded.engine = std::make_unique<MonitoredEngine>(std::move(engine), Clock::Real());
+  absl::StatusOr<std::unique_ptr<Engine>> engine = make_engine(source, loaded.spec);
+  if (!engine.ok()) return WithNames(engine.status(), files);
+  for (const config::TrustedFile& file : files) RADIO_RETURN_IF_ERROR(file.Unchanged());
+  loaded.engine = std::make_unique<MonitoredEngine>(*std::move(engine), Clock::Real());
   RADIO_ASSIGN_OR_RETURN(const SelfTest test, SelfTestOf(manifest));
   RADIO_RETURN_IF_ERROR(RunSelfTest(loaded.engine.get(), loaded.spec, test));
   loaded.load_duration = Clock::Real()->Now() - start;

@@ -19,8 +19,8 @@ namespace radio::server {
 
 // What an engine is made of.
 struct EngineSource {
-  // The artefact's folder; the files are in it and have been verified.
-  std::string folder;
+  // Paths to the artefact's verified files, good until the factory returns. They are not the
+  // files' names: see TrustedFile::path.
   std::string backbone_file;
   // One per adaptor, in the order of the spec's outputs after the backbone.
   std::vector<std::string> adaptor_files;

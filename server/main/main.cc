@@ -10,7 +10,6 @@ namespace {
 absl::StatusOr<std::unique_ptr<radio::Engine>> MakeEngine(const radio::server::EngineSource& source,
                                                           const radio::ModelSpec& spec) {
   radio::TorchEngine::Options options;
-  options.directory = source.folder;
   options.backbone_file = source.backbone_file;
   options.adaptor_files = source.adaptor_files;
   options.device = source.device;

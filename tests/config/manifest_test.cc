@@ -149,15 +149,18 @@ TEST(ManifestTest, EveryFileIsVerified) {
   ModelManifest manifest = Valid();
   std::ofstream(folder + "/backbone.pt") << "weights";
   // The true digest comes from the complaint about a wrong one.
-  const std::string message(VerifyFiles(folder, manifest).message());
+  const std::string message(OpenFiles(folder, manifest).status().message());
   const size_t at = message.find("SHA-256 is ");
   ASSERT_NE(at, std::string::npos) << message;
   const std::string digest = message.substr(at + 11, 64);
   manifest.mutable_backbone()->set_sha256(digest);
   manifest.mutable_adaptors(0)->mutable_file()->set_sha256(digest);
-  EXPECT_THAT(std::string(VerifyFiles(folder, manifest).message()), HasSubstr("adaptor_clip.pt"));
+  EXPECT_THAT(std::string(OpenFiles(folder, manifest).status().message()),
+              HasSubstr("adaptor_clip.pt"));
   std::ofstream(folder + "/adaptor_clip.pt") << "weights";
-  EXPECT_TRUE(VerifyFiles(folder, manifest).ok()) << VerifyFiles(folder, manifest);
+  const auto files = OpenFiles(folder, manifest);
+  ASSERT_TRUE(files.ok()) << files.status();
+  EXPECT_EQ(files->size(), 2u);
 }
 
 }  // namespace

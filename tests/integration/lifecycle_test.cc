@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -174,20 +175,89 @@ TEST(StartTest, APortInUseIsRefused) {
               HasSubstr("metrics_address"));
 }
 
-TEST(StartTest, AnAlteredFileIsRefusedByNameAndNothingRuns) {
+// What a start says to a model's folder that `damage` has changed; nothing of it may be loaded.
+std::string RefusalOf(const std::function<void(const std::string& folder)>& damage) {
   const config::ServerConfig config = TestServer::Config({});
-  std::ofstream(config.models(0).path() + "/adaptor_clip.pt") << "adaptor_clip.pT";
-  bool made = false;
-  const auto error =
-      server::Server::Start(config,
-                            [&](const server::EngineSource&,
-                                const ModelSpec&) -> absl::StatusOr<std::unique_ptr<Engine>> {
-                              made = true;
-                              return absl::InternalError("not reached");
-                            });
-  EXPECT_THAT(std::string(error.status().message()),
+  damage(config.models(0).path());
+  const server::EngineFactory must_not_run =
+      [](const server::EngineSource&, const ModelSpec&) -> absl::StatusOr<std::unique_ptr<Engine>> {
+    ADD_FAILURE() << "an engine was made";
+    return absl::InternalError("not reached");
+  };
+  const auto server = server::Server::Start(config, must_not_run);
+  chmod(config.models(0).path().c_str(), 0755);
+  return std::string(server.status().message());
+}
+
+TEST(StartTest, AnAlteredFileIsRefusedByNameAndNothingRuns) {
+  const std::string refusal = RefusalOf([](const std::string& folder) {
+    std::ofstream(folder + "/adaptor_clip.pt") << "adaptor_clip.pT";
+  });
+  EXPECT_THAT(refusal,
               AllOf(HasSubstr("models[0]"), HasSubstr("adaptor_clip.pt"), HasSubstr("SHA-256")));
-  EXPECT_FALSE(made);
+}
+
+TEST(StartTest, ATruncatedFileIsRefused) {
+  EXPECT_THAT(RefusalOf([](const std::string& folder) {
+                ASSERT_EQ(truncate((folder + "/backbone.pt").c_str(), 5), 0);
+              }),
+              AllOf(HasSubstr("backbone.pt"), HasSubstr("has 5 bytes")));
+}
+
+TEST(StartTest, ASymbolicLinkIsRefused) {
+  for (const char* name : {"/backbone.pt", "/manifest.textproto"}) {
+    EXPECT_THAT(RefusalOf([&](const std::string& folder) {
+                  const std::string file = folder + name;
+                  ASSERT_EQ(rename(file.c_str(), (file + ".moved").c_str()), 0);
+                  ASSERT_EQ(symlink((file + ".moved").c_str(), file.c_str()), 0);
+                }),
+                AllOf(HasSubstr(name), HasSubstr("symbolic link")));
+    unlink((TestServer::Config({}).models(0).path() + name).c_str());
+  }
+}
+
+TEST(StartTest, WhatEverybodyMayWriteIsRefused) {
+  for (const char* name : {"/backbone.pt", "/manifest.textproto", "/"}) {
+    EXPECT_THAT(RefusalOf([&](const std::string& folder) {
+                  ASSERT_EQ(chmod((folder + name).c_str(), 0777), 0);
+                }),
+                HasSubstr("everybody may write to it"));
+    chmod((TestServer::Config({}).models(0).path() + name).c_str(), 0644);
+    chmod(TestServer::Config({}).models(0).path().c_str(), 0755);
+  }
+}
+
+TEST(StartTest, AFileSwappedAfterItWasVerifiedIsNotReadAndRefused) {
+  const config::ServerConfig config = TestServer::Config({});
+  bool self_test_ran = false;
+  const FakeEngine::Hook hook = [&](absl::Span<const BatchItem>) {
+    self_test_ran = true;
+    return absl::OkStatus();
+  };
+  std::string read;
+  const auto swap = [&](const server::EngineSource& source,
+                        const ModelSpec& spec) -> absl::StatusOr<std::unique_ptr<Engine>> {
+    const std::string file = config.models(0).path() + "/backbone.pt";
+    std::ofstream(file + ".other") << "evil";
+    EXPECT_EQ(rename((file + ".other").c_str(), file.c_str()), 0);
+    std::ifstream(source.backbone_file) >> read;
+    return std::make_unique<FakeEngine>(spec, hook);
+  };
+  const auto server = server::Server::Start(config, swap);
+  EXPECT_EQ(read, "backbone.pt");
+  EXPECT_THAT(std::string(server.status().message()),
+              AllOf(HasSubstr("backbone.pt"), HasSubstr("replaced")));
+  EXPECT_FALSE(self_test_ran);
+}
+
+TEST(StartTest, AnEngineOfAnotherShapeThanTheManifestsIsRefused) {
+  const auto other_shape = [](const server::EngineSource&,
+                              ModelSpec spec) -> absl::StatusOr<std::unique_ptr<Engine>> {
+    spec.outputs[0].summary_dim += 1;
+    return std::make_unique<FakeEngine>(spec);
+  };
+  const auto server = server::Server::Start(TestServer::Config({}), other_shape);
+  EXPECT_THAT(std::string(server.status().message()), HasSubstr("self-test"));
 }
 
 TEST(StartTest, EveryBrokenManifestIsListed) {
@@ -212,16 +282,16 @@ TEST(StartTest, AModelThatFailsItsSelfTestIsRefused) {
 }
 
 TEST(StartTest, AnEngineThatCannotBeMadeIsRefusedWithItsReason) {
-  const auto error =
-      server::Server::Start(TestServer::Config({}),
-                            [](const server::EngineSource& source,
-                               const ModelSpec&) -> absl::StatusOr<std::unique_ptr<Engine>> {
-                              EXPECT_EQ(source.device, "cpu");
-                              EXPECT_EQ(source.backbone_file, "backbone.pt");
-                              EXPECT_EQ(source.adaptor_files.size(), 2u);
-                              return absl::FailedPreconditionError("no such device");
-                            });
-  EXPECT_EQ(error.status().message(), "models[0]: no such device");
+  const auto error = server::Server::Start(
+      TestServer::Config({}),
+      [](const server::EngineSource& source,
+         const ModelSpec&) -> absl::StatusOr<std::unique_ptr<Engine>> {
+        EXPECT_EQ(source.device, "cpu");
+        EXPECT_EQ(source.adaptor_files.size(), 2u);
+        return absl::FailedPreconditionError(source.backbone_file + ": no such device");
+      });
+  EXPECT_THAT(std::string(error.status().message()),
+              AllOf(HasSubstr("models[0]: "), HasSubstr("/backbone.pt: no such device")));
 }
 
 // Whether the server knows a method of that path.
