@@ -86,13 +86,17 @@ absl::Status ParseText(absl::string_view text, absl::string_view source, Message
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return absl::NotFoundError(absl::StrCat(path, ": cannot be opened"));
-  std::string text(max_bytes + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  // Piece by piece: the limit may be far above what the file has.
+  std::string text;
+  std::string piece(size_t{1} << 16, '\0');
+  do {
+    file.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+    text.append(piece, 0, static_cast<size_t>(file.gcount()));
+    if (text.size() > max_bytes) {
+      return absl::InvalidArgumentError(absl::StrCat(path, ": longer than ", max_bytes, " bytes"));
+    }
+  } while (file);
   if (file.bad()) return absl::NotFoundError(absl::StrCat(path, ": cannot be read"));
-  text.resize(static_cast<size_t>(file.gcount()));
-  if (text.size() > max_bytes) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": longer than ", max_bytes, " bytes"));
-  }
   return text;
 }
 
