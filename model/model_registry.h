@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "model/base/clock.h"
+#include "model/base/mutex.h"
 #include "model/base/thread_pool.h"
 #include "model/batching/batch_queue.h"
 #include "model/batching/batch_worker.h"
@@ -46,21 +47,36 @@ class ServedModel {
   BatchWorker worker_;
 };
 
-// Immutable after construction, so thread-safe.
+// Thread-safe. Which names there are never changes; each gets its model once.
 class ModelRegistry {
  public:
-  // `models` in configuration order, names unique; `default_model` is one of them.
+  // `names` in configuration order, unique; `default_model` is one of them. None is loaded yet.
+  ModelRegistry(const std::vector<std::string>& names, std::string default_model);
+  // With all their models, in configuration order.
   ModelRegistry(std::vector<std::shared_ptr<const ServedModel>> models, std::string default_model);
 
-  // The model of that name, the default one for an empty name; MODEL_NOT_FOUND lists the valid
-  // names.
+  // `model` has one of the names, and that one had no model before.
+  void Add(std::shared_ptr<const ServedModel> model);
+
+  // The model of that name, the default one for an empty name; MODEL_LOADING when it is not loaded
+  // yet; MODEL_NOT_FOUND lists the valid names.
   absl::StatusOr<std::shared_ptr<const ServedModel>> Find(absl::string_view name) const;
 
-  const std::vector<std::shared_ptr<const ServedModel>>& models() const { return models_; }
+  // Those that are loaded, in configuration order.
+  std::vector<std::shared_ptr<const ServedModel>> models() const;
+  // All names, in configuration order.
+  std::vector<std::string> names() const;
 
  private:
-  const std::vector<std::shared_ptr<const ServedModel>> models_;
+  struct Entry {
+    std::string name;
+    // Null while it loads.
+    std::shared_ptr<const ServedModel> model;
+  };
+
   const std::string default_model_;
+  mutable Mutex mutex_;
+  std::vector<Entry> entries_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace radio

@@ -43,28 +43,37 @@ int PreprocessThreads(const config::ServerConfig& config) {
 
 }  // namespace
 
-Core::Core(const config::ServerConfig& config, std::vector<LoadedModel> models,
-           MetricsSink* metrics)
-    : max_items_(config.max_inflight_items()),
-      max_bytes_(config.max_inflight_bytes()),
+Core::Core(const config::ServerConfig& config, MetricsSink* metrics)
+    : config_(config),
+      metrics_(metrics),
       admission_(AdmissionOptions(config)),
       completions_(std::make_unique<ThreadPool>("completion", config.completion_threads())),
       preprocess_(std::make_unique<ThreadPool>("preprocess", PreprocessThreads(config))) {
-  std::vector<std::shared_ptr<const ServedModel>> served;
-  for (LoadedModel& model : models) {
-    facts_.push_back({model.device, model.load_duration});
-    engines_.push_back({model.spec.name, model.engine.get()});
-    const BatchLimits limits = LimitsOf(config, model);
-    served.push_back(
-        std::make_shared<const ServedModel>(std::move(model.spec), std::move(model.engine), limits,
-                                            completions_.get(), Clock::Real(), metrics));
-  }
+  std::vector<std::string> names;
+  for (const config::ServedModel& model : config.models()) names.push_back(model.name());
   const std::string default_model =
       config.default_model().empty() ? config.models(0).name() : config.default_model();
-  registry_ = std::make_unique<ModelRegistry>(std::move(served), default_model);
+  registry_ = std::make_unique<ModelRegistry>(names, default_model);
   extractor_ = std::make_unique<FeatureExtractor>(
       Preprocessor(PreprocessorOptions(config)),
       FeatureExtractor::Parts{&admission_, preprocess_.get(), Clock::Real(), metrics});
+}
+
+void Core::Add(LoadedModel model) {
+  const BatchLimits limits = LimitsOf(config_, model);
+  {
+    MutexLock lock(&mutex_);
+    facts_[model.spec.name] = {model.device, model.load_duration};
+    engines_.push_back({model.spec.name, model.engine.get()});
+  }
+  registry_->Add(std::make_shared<const ServedModel>(std::move(model.spec), std::move(model.engine),
+                                                     limits, completions_.get(), Clock::Real(),
+                                                     metrics_));
+}
+
+std::vector<Watchdog::Watched> Core::engines() const {
+  MutexLock lock(&mutex_);
+  return engines_;
 }
 
 Core::~Core() {
@@ -77,9 +86,10 @@ Core::~Core() {
 
 LoadSnapshot Core::Load() const {
   LoadSnapshot load;
-  for (const Watchdog::Watched& engine : engines_) load.busy.push_back(engine.engine->busy());
-  load.items_share = static_cast<double>(admission_.items()) / max_items_;
-  load.bytes_share = static_cast<double>(admission_.bytes()) / static_cast<double>(max_bytes_);
+  for (const Watchdog::Watched& engine : engines()) load.busy.push_back(engine.engine->busy());
+  load.items_share = static_cast<double>(admission_.items()) / config_.max_inflight_items();
+  load.bytes_share =
+      static_cast<double>(admission_.bytes()) / static_cast<double>(config_.max_inflight_bytes());
   for (const auto& model : registry_->models()) {
     load.queue_depth += static_cast<double>(model->queue().depth());
     load.queue_age = std::max(load.queue_age, model->queue().oldest_age());
@@ -92,23 +102,35 @@ void Core::Sample(std::vector<server::Sample>* samples) const {
     samples->push_back({metric, std::move(labels), value});
   };
   add(Metric::kInflightItems, {}, admission_.items());
-  add(Metric::kInflightItemsLimit, {}, max_items_);
+  add(Metric::kInflightItemsLimit, {}, config_.max_inflight_items());
   add(Metric::kInflightBytes, {}, static_cast<double>(admission_.bytes()));
-  add(Metric::kInflightBytesLimit, {}, static_cast<double>(max_bytes_));
+  add(Metric::kInflightBytesLimit, {}, static_cast<double>(config_.max_inflight_bytes()));
   add(Metric::kPreprocessThreads, {}, preprocess_->threads());
   add(Metric::kPreprocessQueueDepth, {}, static_cast<double>(preprocess_->queue_depth()));
-  for (size_t i = 0; i < facts_.size(); ++i) {
-    const ServedModel& model = *registry_->models()[i];
-    const ModelSpec& spec = model.spec();
-    add(Metric::kQueueDepth, {spec.name}, static_cast<double>(model.queue().depth()));
-    add(Metric::kQueueOldestAge, {spec.name}, absl::ToDoubleSeconds(model.queue().oldest_age()));
-    add(Metric::kModelReady, {spec.name}, model.engine().healthy() ? 1 : 0);
-    add(Metric::kModelLoadDuration, {spec.name}, absl::ToDoubleSeconds(facts_[i].load_duration));
-    add(Metric::kModelInfo,
-        {spec.name, spec.version, spec.architecture, spec.precision, facts_[i].device,
-         spec.source_sha256},
-        1);
+  for (const std::string& name : registry_->names()) {
+    const absl::StatusOr<std::shared_ptr<const ServedModel>> model = registry_->Find(name);
+    add(Metric::kModelReady, {name}, model.ok() && (*model)->engine().healthy() ? 1 : 0);
+    if (model.ok()) SampleModel(**model, samples);
   }
+}
+
+void Core::SampleModel(const ServedModel& model, std::vector<server::Sample>* samples) const {
+  const auto add = [&](Metric metric, std::vector<std::string> labels, double value) {
+    samples->push_back({metric, std::move(labels), value});
+  };
+  const ModelSpec& spec = model.spec();
+  ModelFacts facts;
+  {
+    MutexLock lock(&mutex_);
+    facts = facts_.at(spec.name);
+  }
+  add(Metric::kQueueDepth, {spec.name}, static_cast<double>(model.queue().depth()));
+  add(Metric::kQueueOldestAge, {spec.name}, absl::ToDoubleSeconds(model.queue().oldest_age()));
+  add(Metric::kModelLoadDuration, {spec.name}, absl::ToDoubleSeconds(facts.load_duration));
+  add(Metric::kModelInfo,
+      {spec.name, spec.version, spec.architecture, spec.precision, facts.device,
+       spec.source_sha256},
+      1);
 }
 
 }  // namespace radio::server

@@ -3,6 +3,7 @@
 #ifndef RADIO_SERVER_CORE_H_
 #define RADIO_SERVER_CORE_H_
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "absl/time/time.h"
 #include "config/server_config.pb.h"
 #include "model/admission.h"
+#include "model/base/mutex.h"
 #include "model/base/thread_pool.h"
 #include "model/feature_extractor.h"
 #include "model/metrics_sink.h"
@@ -24,17 +26,20 @@ namespace radio::server {
 // Thread-safe, but for destruction, which waits for all work in the core.
 class Core {
  public:
-  // `metrics` outlives the core. `models` in configuration order.
-  Core(const config::ServerConfig& config, std::vector<LoadedModel> models, MetricsSink* metrics);
+  // Without models yet. `metrics` outlives the core.
+  Core(const config::ServerConfig& config, MetricsSink* metrics);
   ~Core();
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
+  // From now on `model` serves. One of the configuration's, each once.
+  void Add(LoadedModel model);
+
   const ModelRegistry& registry() const { return *registry_; }
   FeatureExtractor& extractor() { return *extractor_; }
   Admission& admission() { return admission_; }
-  // For the watchdog; they live as long as the core.
-  const std::vector<Watchdog::Watched>& engines() const { return engines_; }
+  // Those of the models added so far, for the watchdog; they live as long as the core.
+  std::vector<Watchdog::Watched> engines() const;
 
   // For load balancers. Never blocks.
   LoadSnapshot Load() const;
@@ -43,13 +48,15 @@ class Core {
   void Sample(std::vector<Sample>* samples) const;
 
  private:
+  void SampleModel(const ServedModel& model, std::vector<server::Sample>* samples) const;
+
   struct ModelFacts {
     std::string device;
     absl::Duration load_duration;
   };
 
-  const int max_items_;
-  const int64_t max_bytes_;
+  const config::ServerConfig config_;
+  MetricsSink* const metrics_;
   Admission admission_;
   // Completions outlive the models, whose workers schedule on them, and the models the threads that
   // prepare images for them.
@@ -57,8 +64,11 @@ class Core {
   std::unique_ptr<ModelRegistry> registry_;
   std::unique_ptr<ThreadPool> preprocess_;
   std::unique_ptr<FeatureExtractor> extractor_;
-  std::vector<ModelFacts> facts_;
-  std::vector<Watchdog::Watched> engines_;
+
+  mutable Mutex mutex_;
+  // By the model's name.
+  std::map<std::string, ModelFacts> facts_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Watchdog::Watched> engines_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace radio::server

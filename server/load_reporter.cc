@@ -61,6 +61,11 @@ void LoadReporter::Advance(absl::Time now, const LoadSnapshot& snapshot) {
   const auto move = [&](double total, double* rate) {
     *rate += weight * (total / seconds - *rate);
   };
+  // Engines join while models load.
+  for (size_t i = rates_.busy.size(); i < snapshot.busy.size(); ++i) {
+    rates_.busy.push_back(snapshot.busy[i]);
+  }
+  rates_.busy_share.resize(snapshot.busy.size());
   for (size_t i = 0; i < snapshot.busy.size(); ++i) {
     // The source was asked a little after `now`.
     const double busy = absl::ToDoubleSeconds(snapshot.busy[i] - rates_.busy[i]);

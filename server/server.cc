@@ -98,11 +98,14 @@ class NoReflection : public grpc::ServerBuilderOption {
 // Members are destroyed in reverse order: gRPC, whose calls use all the others, first.
 class Server::State {
  public:
-  State(const config::ServerConfig& config, std::vector<std::string> tokens)
+  State(const config::ServerConfig& config, std::vector<std::string> tokens,
+        std::function<void(int)> exit_process)
       : config_(config),
+        exit_process_(std::move(exit_process)),
         logger_(LoggerOptions(config.log())),
         authenticator_(std::move(tokens)),
-        metrics_(ModelNames(config)) {}
+        metrics_(ModelNames(config)),
+        core_(config, &metrics_) {}
   ~State() {
     listener_probe_.reset();
     watchdog_.reset();
@@ -116,10 +119,10 @@ class Server::State {
     endpoint_.reset();
   }
 
-  absl::Status LoadModels(const EngineFactory& make_engine);
   absl::Status Listen();
   absl::Status ServeMetrics();
-  void Watch(std::function<void(int)> exit_process);
+  void WatchListener();
+  absl::Status LoadModels(const EngineFactory& make_engine);
   bool Shutdown();
 
   const std::string& grpc_address() const { return grpc_address_; }
@@ -127,13 +130,16 @@ class Server::State {
 
  private:
   void Sample(std::vector<server::Sample>* samples) const;
+  void GiveUp(const std::string& model, Trouble trouble);
+  void SayReady(const std::function<void()>& say);
 
   const config::ServerConfig config_;
+  const std::function<void(int)> exit_process_;
   Logger logger_;
   const Authenticator authenticator_;
   Metrics metrics_;
   CallTracker calls_;
-  std::unique_ptr<Core> core_;
+  Core core_;
   std::unique_ptr<LoadReporter> load_;
   std::unique_ptr<FeatureService> service_;
   std::unique_ptr<grpc::Server> grpc_;
@@ -149,36 +155,12 @@ class Server::State {
   bool shut_down_ ABSL_GUARDED_BY(shutdown_mutex_) = false;
 };
 
-absl::Status Server::State::LoadModels(const EngineFactory& make_engine) {
-  RADIO_ASSIGN_OR_RETURN(const std::vector<config::ModelManifest> manifests,
-                         LoadManifests(config_));
-  std::vector<LoadedModel> models;
-  for (int i = 0; i < config_.models_size(); ++i) {
-    const config::ServedModel& model = config_.models(i);
-    absl::StatusOr<LoadedModel> loaded =
-        LoadModel(model, manifests[i], config_.intra_op_threads(), make_engine);
-    if (!loaded.ok()) {
-      return absl::Status(loaded.status().code(),
-                          absl::StrCat("models[", i, "]: ", loaded.status().message()));
-    }
-    logger_.Log(LogLevel::kInfo, "model loaded",
-                {{"model", model.name()},
-                 {"version", loaded->spec.version},
-                 {"random_weights", loaded->spec.random_weights},
-                 {"engine", loaded->engine->description()},
-                 {"duration_s", absl::ToDoubleSeconds(loaded->load_duration)}});
-    models.push_back(*std::move(loaded));
-  }
-  core_ = std::make_unique<Core>(config_, std::move(models), &metrics_);
-  return absl::OkStatus();
-}
-
 absl::Status Server::State::Listen() {
   if (config_.report_load()) {
-    load_ = std::make_unique<LoadReporter>(Clock::Real(), [this] { return core_->Load(); });
+    load_ = std::make_unique<LoadReporter>(Clock::Real(), [this] { return core_.Load(); });
   }
   service_ = std::make_unique<FeatureService>(
-      ServiceParts{&core_->registry(), &core_->extractor(), Clock::Real(), &metrics_, &logger_,
+      ServiceParts{&core_.registry(), &core_.extractor(), Clock::Real(), &metrics_, &logger_,
                    &authenticator_, &calls_, load_.get()},
       ServiceOptionsOf(config_));
   RADIO_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials,
@@ -209,37 +191,69 @@ absl::Status Server::State::ServeMetrics() {
                                                              {metrics_.collectable(), sampled}));
     metrics_address_ = endpoint_->address();
   }
-  health_->SetReady(true);
   logger_.Log(LogLevel::kInfo, "listening",
               {{"grpc", grpc_address_}, {"metrics", metrics_address_}});
   return absl::OkStatus();
 }
 
-void Server::State::Watch(std::function<void(int)> exit_process) {
-  const auto give_up = [this, exit_process](const std::string& model, Trouble trouble) {
-    const bool hung = trouble == Trouble::kHungBatch;
-    health_->SetReady(false);
-    logger_.Log(LogLevel::kError, hung ? "batch hangs" : "device failed", {{"model", model}});
-    calls_.BeginDrain();
-    core_->admission().Drain();
-    service_->DrainStreams();
-    calls_.WaitDrained(kLastWords);
-    std::this_thread::sleep_for(kLinger);
-    exit_process(static_cast<int>(trouble));
-  };
-  watchdog_ = std::make_unique<Watchdog>(
-      core_->engines(), absl::Milliseconds(config_.max_batch_duration_ms()), give_up);
+void Server::State::WatchListener() {
   if (config_.transport().listener_probe_interval_ms() == 0) return;
   listener_probe_ = std::make_unique<ListenerProbe>(
       grpc_address_, config_.has_tls(),
-      absl::Milliseconds(config_.transport().listener_probe_interval_ms()), [this, exit_process] {
+      absl::Milliseconds(config_.transport().listener_probe_interval_ms()), [this] {
         logger_.Log(LogLevel::kError, "listener is dead", {{"address", grpc_address_}});
-        exit_process(kExitListenerDead);
+        exit_process_(kExitListenerDead);
       });
 }
 
+// Unless the server is shutting down.
+void Server::State::SayReady(const std::function<void()>& say) {
+  MutexLock lock(&shutdown_mutex_);
+  if (!shut_down_) say();
+}
+
+absl::Status Server::State::LoadModels(const EngineFactory& make_engine) {
+  RADIO_ASSIGN_OR_RETURN(const std::vector<config::ModelManifest> manifests,
+                         LoadManifests(config_));
+  for (int i = 0; i < config_.models_size(); ++i) {
+    const config::ServedModel& model = config_.models(i);
+    absl::StatusOr<LoadedModel> loaded =
+        LoadModel(model, manifests[i], config_.intra_op_threads(), make_engine);
+    if (!loaded.ok()) {
+      return absl::Status(loaded.status().code(),
+                          absl::StrCat("models[", i, "]: ", loaded.status().message()));
+    }
+    logger_.Log(LogLevel::kInfo, "model loaded",
+                {{"model", model.name()},
+                 {"version", loaded->spec.version},
+                 {"random_weights", loaded->spec.random_weights},
+                 {"engine", loaded->engine->description()},
+                 {"duration_s", absl::ToDoubleSeconds(loaded->load_duration)}});
+    core_.Add(*std::move(loaded));
+    SayReady([&] { health_->SetModelReady(model.name(), true); });
+  }
+  watchdog_ = std::make_unique<Watchdog>(
+      core_.engines(), absl::Milliseconds(config_.max_batch_duration_ms()),
+      [this](const std::string& model, Trouble trouble) { GiveUp(model, trouble); });
+  SayReady([&] { health_->SetReady(true); });
+  logger_.Log(LogLevel::kInfo, "ready", {});
+  return absl::OkStatus();
+}
+
+void Server::State::GiveUp(const std::string& model, Trouble trouble) {
+  const bool hung = trouble == Trouble::kHungBatch;
+  health_->SetReady(false);
+  logger_.Log(LogLevel::kError, hung ? "batch hangs" : "device failed", {{"model", model}});
+  calls_.BeginDrain();
+  core_.admission().Drain();
+  service_->DrainStreams();
+  calls_.WaitDrained(kLastWords);
+  std::this_thread::sleep_for(kLinger);
+  exit_process_(static_cast<int>(trouble));
+}
+
 void Server::State::Sample(std::vector<server::Sample>* samples) const {
-  core_->Sample(samples);
+  core_.Sample(samples);
   samples->push_back({Metric::kDraining, {}, draining_ ? 1.0 : 0.0});
   samples->push_back({Metric::kBuildInfo, {std::string(kVersion), grpc::Version()}, 1});
   const std::vector<std::string> levels = LabelValues("level");
@@ -261,7 +275,7 @@ bool Server::State::Shutdown() {
   std::this_thread::sleep_for(std::chrono::milliseconds(config_.drain_delay_ms()));
 
   calls_.BeginDrain();
-  core_->admission().Drain();
+  core_.admission().Drain();
   service_->DrainStreams();
   const bool idle = calls_.WaitDrained(absl::Milliseconds(config_.drain_timeout_ms()));
   std::this_thread::sleep_for(kLinger);
@@ -271,16 +285,26 @@ bool Server::State::Shutdown() {
   return idle;
 }
 
+absl::StatusOr<std::unique_ptr<Server>> Server::Listen(const config::ServerConfig& config,
+                                                       std::function<void(int)> exit_process) {
+  RADIO_ASSIGN_OR_RETURN(std::vector<std::string> tokens, LoadTokens(config));
+  auto state = std::make_unique<State>(config, std::move(tokens), std::move(exit_process));
+  RADIO_RETURN_IF_ERROR(state->Listen());
+  RADIO_RETURN_IF_ERROR(state->ServeMetrics());
+  state->WatchListener();
+  return std::unique_ptr<Server>(new Server(std::move(state)));
+}
+
+absl::Status Server::LoadModels(const EngineFactory& make_engine) {
+  return state_->LoadModels(make_engine);
+}
+
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::ServerConfig& config,
                                                       const EngineFactory& make_engine,
                                                       std::function<void(int)> exit_process) {
-  RADIO_ASSIGN_OR_RETURN(std::vector<std::string> tokens, LoadTokens(config));
-  auto state = std::make_unique<State>(config, std::move(tokens));
-  RADIO_RETURN_IF_ERROR(state->LoadModels(make_engine));
-  RADIO_RETURN_IF_ERROR(state->Listen());
-  RADIO_RETURN_IF_ERROR(state->ServeMetrics());
-  state->Watch(std::move(exit_process));
-  return std::unique_ptr<Server>(new Server(std::move(state)));
+  RADIO_ASSIGN_OR_RETURN(std::unique_ptr<Server> server, Listen(config, std::move(exit_process)));
+  RADIO_RETURN_IF_ERROR(server->LoadModels(make_engine));
+  return server;
 }
 
 Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}

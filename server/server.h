@@ -17,13 +17,24 @@ namespace radio::server {
 // Thread-safe, but for destruction.
 class Server {
  public:
-  // Loads and proves every model, then listens, then says SERVING. `config` keeps its rules
-  // (config/validate.h). INVALID_ARGUMENT, or the loading's own error, when anything does not fit;
-  // UNAVAILABLE when an address cannot be bound. Blocks for as long as loading takes.
+  // Listens, with every model still to be loaded: health says SERVING for "liveness" only, calls
+  // are refused with MODEL_LOADING, metrics are served. `config` keeps its rules
+  // (config/validate.h). INVALID_ARGUMENT when anything does not fit; UNAVAILABLE when an address
+  // cannot be bound.
+  static absl::StatusOr<std::unique_ptr<Server>> Listen(
+      const config::ServerConfig& config, std::function<void(int)> exit_process = _exit);
+
+  // Loads and proves the models one after the other, each of which serves from then on, then says
+  // SERVING. The loading's own error, naming the model, when one does not fit: then the server is
+  // of no use. Blocks for as long as loading takes. Once. After Shutdown nothing says SERVING
+  // again.
   //
   // When a device is beyond use (71) or a batch hangs (72; see watchdog.h), readiness turns false,
   // calls get what time there is to end, and `exit_process` is called with the code, on another
   // thread.
+  absl::Status LoadModels(const EngineFactory& make_engine);
+
+  // Both.
   static absl::StatusOr<std::unique_ptr<Server>> Start(
       const config::ServerConfig& config, const EngineFactory& make_engine,
       std::function<void(int)> exit_process = _exit);

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/flags/flag.h"
@@ -33,13 +34,25 @@ int Refuse(const std::vector<std::string>& problems) {
   return 1;
 }
 
+// Says where the server listens once it is ready; ends the process when it cannot be.
+void MakeReady(Server* server, const EngineFactory& make_engine) {
+  if (const absl::Status loaded = server->LoadModels(make_engine); !loaded.ok()) {
+    const int code = Refuse({std::string(loaded.message())});
+    std::fflush(nullptr);
+    // With the threads that refuse calls until now.
+    _exit(code);
+  }
+  std::printf("{\"event\":\"listening\",\"grpc\":\"%s\",\"metrics\":\"%s\"}\n",
+              server->grpc_address().c_str(), server->metrics_address().c_str());
+  std::fflush(stdout);
+}
+
 int Serve(const config::ServerConfig& config, const EngineFactory& make_engine) {
   SignalWaiter signals;
-  auto server = Server::Start(config, make_engine);
+  auto server = Server::Listen(config);
   if (!server.ok()) return Refuse({std::string(server.status().message())});
-  std::printf("{\"event\":\"listening\",\"grpc\":\"%s\",\"metrics\":\"%s\"}\n",
-              (*server)->grpc_address().c_str(), (*server)->metrics_address().c_str());
-  std::fflush(stdout);
+  // A signal is obeyed while models load.
+  std::thread([&] { MakeReady(server->get(), make_engine); }).detach();
   signals.Wait();
   signals.ExitOnNext(absl::Milliseconds(config.drain_delay_ms() + config.drain_timeout_ms()) +
                      absl::Seconds(10));

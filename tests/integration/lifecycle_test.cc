@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <fstream>
 #include <future>
 
@@ -22,8 +23,9 @@ using ::grpc::health::v1::HealthCheckResponse;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-HealthCheckResponse::ServingStatus HealthOf(const TestServer& server, const std::string& name) {
-  const auto stub = grpc::health::v1::Health::NewStub(server.channel());
+HealthCheckResponse::ServingStatus HealthOf(const std::shared_ptr<grpc::Channel>& channel,
+                                            const std::string& name) {
+  const auto stub = grpc::health::v1::Health::NewStub(channel);
   grpc::ClientContext context;
   HealthCheckRequest request;
   request.set_service(name);
@@ -37,14 +39,14 @@ TEST(HealthTest, EveryNameIsServingUntilTheDrainAndLivenessBeyondIt) {
   options.models = {"m", "n"};
   TestServer server(options);
   for (const char* name : {"", "radio.v1.FeatureService", "readiness", "liveness", "m", "n"}) {
-    EXPECT_EQ(HealthOf(server, name), HealthCheckResponse::SERVING) << name;
+    EXPECT_EQ(HealthOf(server.channel(), name), HealthCheckResponse::SERVING) << name;
   }
-  EXPECT_EQ(HealthOf(server, "nonesuch"), HealthCheckResponse::SERVICE_UNKNOWN);
+  EXPECT_EQ(HealthOf(server.channel(), "nonesuch"), HealthCheckResponse::SERVICE_UNKNOWN);
   EXPECT_TRUE(server.server().Shutdown());
   for (const char* name : {"", "radio.v1.FeatureService", "readiness", "m", "n"}) {
-    EXPECT_EQ(HealthOf(server, name), HealthCheckResponse::NOT_SERVING) << name;
+    EXPECT_EQ(HealthOf(server.channel(), name), HealthCheckResponse::NOT_SERVING) << name;
   }
-  EXPECT_EQ(HealthOf(server, "liveness"), HealthCheckResponse::SERVING);
+  EXPECT_EQ(HealthOf(server.channel(), "liveness"), HealthCheckResponse::SERVING);
 }
 
 TEST(HealthTest, AWatchSeesTheDrain) {
@@ -154,6 +156,87 @@ TEST(FailureTest, AHungBatchTurnsReadinessOffAndEndsTheProcessWith72) {
   EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
   gate.Open();
   EXPECT_TRUE(call.get().ok());
+}
+
+class LoadingTest : public testing::Test {
+ protected:
+  // Listens, and stops in the loading of the second model.
+  LoadingTest() {
+    TestServer::Options options;
+    options.models = {"m", "n"};
+    auto server = server::Server::Listen(TestServer::Config(options));
+    EXPECT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+    channel_ = grpc::CreateChannel(server_->grpc_address(), grpc::InsecureChannelCredentials());
+    gate_.Close();
+    loaded_ = std::async(std::launch::async, [this] {
+      return server_->LoadModels(
+          [this](const server::EngineSource& source,
+                 const ModelSpec& spec) -> absl::StatusOr<std::unique_ptr<Engine>> {
+            if (spec.name == "n") gate_.Pass();
+            if (fail_) return absl::FailedPreconditionError("no such device");
+            return TestServer::Factory(nullptr)(source, spec);
+          });
+    });
+    gate_.AwaitWaiting(1);
+  }
+  ~LoadingTest() override { gate_.Open(); }
+
+  grpc::Status Call(const std::string& model) {
+    grpc::ClientContext context;
+    v1::ExtractRequest request = PixelRequest(1);
+    request.set_model(model);
+    v1::ExtractResponse response;
+    return v1::FeatureService::NewStub(channel_)->Extract(&context, request, &response);
+  }
+
+  Gate gate_;
+  std::atomic<bool> fail_ = false;
+  std::unique_ptr<server::Server> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::future<absl::Status> loaded_;
+};
+
+TEST_F(LoadingTest, OnlyLivenessAndTheModelsThatAreLoadedServe) {
+  for (const char* name : {"liveness", "m"}) {
+    EXPECT_EQ(HealthOf(channel_, name), HealthCheckResponse::SERVING) << name;
+  }
+  for (const char* name : {"", "radio.v1.FeatureService", "readiness", "n"}) {
+    EXPECT_EQ(HealthOf(channel_, name), HealthCheckResponse::NOT_SERVING) << name;
+  }
+  const std::string page = HttpGet(server_->metrics_address(), "/metrics");
+  EXPECT_THAT(page, AllOf(HasSubstr("radio_model_ready{model=\"m\"} 1"),
+                          HasSubstr("radio_model_ready{model=\"n\"} 0")));
+  EXPECT_TRUE(Call("m").ok());
+  const grpc::Status refused = Call("n");
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(ReasonOf(refused), "MODEL_LOADING");
+  EXPECT_EQ(ReasonOf(Call("nonesuch")), "MODEL_NOT_FOUND");
+
+  gate_.Open();
+  EXPECT_TRUE(loaded_.get().ok());
+  for (const char* name : {"", "radio.v1.FeatureService", "readiness", "n"}) {
+    EXPECT_EQ(HealthOf(channel_, name), HealthCheckResponse::SERVING) << name;
+  }
+  EXPECT_TRUE(Call("n").ok());
+}
+
+TEST_F(LoadingTest, AModelThatCannotBeLoadedNeverServes) {
+  fail_ = true;
+  gate_.Open();
+  EXPECT_EQ(loaded_.get().message(), "models[1]: no such device");
+  EXPECT_EQ(HealthOf(channel_, "readiness"), HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(ReasonOf(Call("n")), "MODEL_LOADING");
+}
+
+TEST_F(LoadingTest, AShutdownMeanwhileIsNotTakenBack) {
+  EXPECT_TRUE(server_->Shutdown());
+  gate_.Open();
+  EXPECT_TRUE(loaded_.get().ok());
+  for (const char* name : {"readiness", "m", "n"}) {
+    EXPECT_EQ(HealthOf(channel_, name), HealthCheckResponse::NOT_SERVING) << name;
+  }
+  EXPECT_EQ(ReasonOf(Call("n")), "SERVER_DRAINING");
 }
 
 absl::Status StartError(const config::ServerConfig& config, FakeEngine::Hook hook = nullptr) {

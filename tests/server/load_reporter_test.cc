@@ -55,6 +55,19 @@ TEST_F(LoadReporterTest, TheBusiestEngineCounts) {
   EXPECT_EQ(report.eps(), 0);
 }
 
+TEST_F(LoadReporterTest, AnEngineThatJoinsCountsFromThenOn) {
+  Pass(10, absl::ZeroDuration(), 0, absl::OkStatus());
+  now_.busy.push_back(absl::Hours(1));
+  Pass(1, absl::ZeroDuration(), 0, absl::OkStatus());
+  EXPECT_EQ(Report().utilization().at("busy"), 0);
+  for (int i = 0; i < 50; ++i) {
+    clock_.Advance(absl::Milliseconds(100));
+    now_.busy[2] += absl::Milliseconds(40);
+    Report();
+  }
+  EXPECT_NEAR(Report().utilization().at("busy"), 0.4, 0.01);
+}
+
 TEST_F(LoadReporterTest, FollowsAChangeWithinSeconds) {
   Pass(50, absl::Milliseconds(100), 10, absl::OkStatus());
   Pass(10, absl::ZeroDuration(), 0, absl::OkStatus());
