@@ -15,6 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import faults  # noqa: E402
+import hostile  # noqa: E402
 import overload  # noqa: E402
 import restarts  # noqa: E402
 import soak  # noqa: E402
@@ -28,6 +29,7 @@ CHECKS = {
     "hang": faults.hung_batch,
     "device": faults.lost_device,
     "listener": faults.dead_listener,
+    "hostile": hostile.bad_clients_beside_a_good_one,
     "counts": faults.counts_after_hostile_requests,
     "sigterm": restarts.terminated_under_load,
     "kill": restarts.killed_under_load,
