@@ -8,10 +8,13 @@
 namespace radio {
 namespace {
 
+const Bytes& BytesOf(const ImageSource& image) {
+  const auto* encoded = std::get_if<EncodedImage>(&image);
+  return encoded != nullptr ? encoded->bytes : std::get<ImageTensor>(image).pixels;
+}
+
 int64_t SourceBytes(const absl::StatusOr<ImageSource>& image) {
-  if (!image.ok()) return 0;
-  if (const auto* encoded = std::get_if<EncodedImage>(&*image)) return encoded->bytes.data.size();
-  return std::get<ImageTensor>(*image).pixels.data.size();
+  return image.ok() ? static_cast<int64_t>(BytesOf(*image).data.size()) : 0;
 }
 
 // Bytes of the answer to one image of `grid` tokens.
@@ -45,6 +48,7 @@ struct FeatureExtractor::Item {
   std::shared_ptr<const Call> call;
   size_t index = 0;
   absl::StatusOr<ImageSource> source;
+  Quarantine::Key key;
   absl::Time received;
   std::unique_ptr<PendingCost> pending;
   Size source_size;
@@ -112,6 +116,12 @@ void FeatureExtractor::Prepare(const std::shared_ptr<Item>& item) {
   }
   if (call.cancel->cancelled()) return Finish(*item, absl::CancelledError("the caller went away"));
   if (!item->source.ok()) return Finish(*item, item->source.status());
+  if (parts_.quarantine != nullptr) {
+    item->key = Quarantine::KeyOf(call.model->spec().name, BytesOf(*item->source));
+    if (absl::Status refused = parts_.quarantine->Check(item->key); !refused.ok()) {
+      return Finish(*item, std::move(refused));
+    }
+  }
   absl::StatusOr<PreparedImage> prepared =
       preprocessor_.Prepare(call.model->spec(), *item->source, call.resize);
   item->timings.preprocess = parts_.clock->Now() - item->received;
@@ -134,6 +144,9 @@ void FeatureExtractor::Submit(const std::shared_ptr<Item>& item, ImageTensor ten
   auto task = std::make_unique<Task>(std::move(work), [this, item](Task::Result result) {
     item->timings.queue = result.queue;
     item->timings.inference = result.inference;
+    if (parts_.quarantine != nullptr) {
+      parts_.quarantine->Record(item->key, result.outputs.status());
+    }
     Finish(*item, std::move(result.outputs));
   });
   if (absl::Status submitted = call.model->queue().Submit(task); !submitted.ok()) {

@@ -16,6 +16,7 @@
 #include "model/metrics_sink.h"
 #include "model/model_registry.h"
 #include "model/preprocess/preprocessor.h"
+#include "model/quarantine.h"
 #include "model/types.h"
 
 namespace radio {
@@ -50,12 +51,13 @@ class FeatureExtractor {
   // Called once for each image, with its index in the request; on any thread, the caller's
   // included. Must not block.
   using Done = std::function<void(size_t, ItemResult)>;
-  // What the extractor works with; all must outlive it.
+  // What the extractor works with; all must outlive it. Without a quarantine every image is tried.
   struct Parts {
     Admission* admission;
     ThreadPool* preprocess;
     const Clock* clock;
     MetricsSink* metrics;
+    Quarantine* quarantine = nullptr;
   };
 
   FeatureExtractor(Preprocessor preprocessor, Parts parts)

@@ -49,6 +49,11 @@ Core::Core(const config::ServerConfig& config, MetricsSink* metrics)
       admission_(AdmissionOptions(config)),
       completions_(std::make_unique<ThreadPool>("completion", config.completion_threads())),
       preprocess_(std::make_unique<ThreadPool>("preprocess", PreprocessThreads(config))) {
+  if (config.quarantine_s() > 0) {
+    Quarantine::Options options;
+    options.period = absl::Seconds(config.quarantine_s());
+    quarantine_ = std::make_unique<Quarantine>(options, Clock::Real());
+  }
   std::vector<std::string> names;
   for (const config::ServedModel& model : config.models()) names.push_back(model.name());
   const std::string default_model =
@@ -56,7 +61,8 @@ Core::Core(const config::ServerConfig& config, MetricsSink* metrics)
   registry_ = std::make_unique<ModelRegistry>(names, default_model);
   extractor_ = std::make_unique<FeatureExtractor>(
       Preprocessor(PreprocessorOptions(config)),
-      FeatureExtractor::Parts{&admission_, preprocess_.get(), Clock::Real(), metrics});
+      FeatureExtractor::Parts{&admission_, preprocess_.get(), Clock::Real(), metrics,
+                              quarantine_.get()});
 }
 
 void Core::Add(LoadedModel model) {
@@ -107,6 +113,8 @@ void Core::Sample(std::vector<server::Sample>* samples) const {
   add(Metric::kInflightBytesLimit, {}, static_cast<double>(config_.max_inflight_bytes()));
   add(Metric::kPreprocessThreads, {}, preprocess_->threads());
   add(Metric::kPreprocessQueueDepth, {}, static_cast<double>(preprocess_->queue_depth()));
+  add(Metric::kImagesQuarantined, {},
+      quarantine_ == nullptr ? 0 : static_cast<double>(quarantine_->refused()));
   for (const std::string& name : registry_->names()) {
     const absl::StatusOr<std::shared_ptr<const ServedModel>> model = registry_->Find(name);
     add(Metric::kModelReady, {name}, model.ok() && (*model)->engine().healthy() ? 1 : 0);

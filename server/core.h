@@ -16,6 +16,7 @@
 #include "model/feature_extractor.h"
 #include "model/metrics_sink.h"
 #include "model/model_registry.h"
+#include "model/quarantine.h"
 #include "server/load_reporter.h"
 #include "server/model_loader.h"
 #include "server/sampled_metrics.h"
@@ -58,6 +59,8 @@ class Core {
   const config::ServerConfig config_;
   MetricsSink* const metrics_;
   Admission admission_;
+  // Null when it is turned off.
+  std::unique_ptr<Quarantine> quarantine_;
   // Completions outlive the models, whose workers schedule on them, and the models the threads that
   // prepare images for them.
   std::unique_ptr<ThreadPool> completions_;

@@ -22,7 +22,7 @@ constexpr double kPowersOfTwo[] = {1, 2, 4, 8, 16, 32, 64, 128, 256};
 constexpr double kTokens[] = {256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072};
 constexpr double kRatios[] = {.1, .2, .3, .4, .5, .6, .7, .8, .9, 1};
 
-constexpr std::array<MetricInfo, 37> kMetrics = {{
+constexpr std::array<MetricInfo, 38> kMetrics = {{
     {Metric::kRequestsStarted,
      kCounter,
      "radio_requests_started_total",
@@ -130,6 +130,12 @@ constexpr std::array<MetricInfo, 37> kMetrics = {{
      "radio_preprocess_queue_depth",
      "",
      "Images that wait for such a thread.",
+     {}},
+    {Metric::kImagesQuarantined,
+     kCounter,
+     "radio_images_quarantined_total",
+     "",
+     "Images refused because the same bytes had failed in the model just before.",
      {}},
     {Metric::kModelReady,
      kGauge,

@@ -36,6 +36,7 @@ enum class Metric {
   kQueueOldestAge,
   kPreprocessThreads,
   kPreprocessQueueDepth,
+  kImagesQuarantined,
   kModelReady,
   kModelLoadDuration,
   kModelInfo,

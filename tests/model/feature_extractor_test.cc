@@ -41,12 +41,13 @@ class FeatureExtractorTest : public testing::Test {
   }
 
   // Extracts and waits for all results.
-  std::vector<ItemResult> Extract(ExtractRequest request) {
+  std::vector<ItemResult> Extract(ExtractRequest request, FeatureExtractor* extractor = nullptr) {
+    if (extractor == nullptr) extractor = &extractor_;
     const size_t count = request.images.size();
     Mutex mutex;
     std::map<size_t, ItemResult> results;
     std::promise<void> all;
-    extractor_.Extract(std::move(request), [&](size_t index, ItemResult result) {
+    extractor->Extract(std::move(request), [&](size_t index, ItemResult result) {
       MutexLock lock(&mutex);
       EXPECT_TRUE(results.emplace(index, std::move(result)).second)
           << "image " << index << " twice";
@@ -108,6 +109,31 @@ TEST_F(FeatureExtractorTest, BadImageFailsAloneWithItsOwnReason) {
   EXPECT_TRUE(results[4].outputs.ok());
   EXPECT_EQ(metrics_.finished(Outcome::kOk), 2);
   EXPECT_EQ(metrics_.finished(Outcome::kInvalid), 3);
+}
+
+TEST_F(FeatureExtractorTest, AnImageThatFailedTwiceIsNotRunAgainUntilItsTimeHasPassed) {
+  StartModel([](absl::Span<const BatchItem> batch) {
+    for (const BatchItem& item : batch) {
+      if (item.image->pixels.data[0] == 13) {
+        return MakeError(Reason::kInferenceFailed, "unlucky");
+      }
+    }
+    return absl::OkStatus();
+  });
+  Quarantine quarantine({absl::Seconds(60)}, &clock_);
+  FeatureExtractor extractor(Preprocessor(Preprocessor::Options{}),
+                             {&admission_, &preprocess_, &clock_, &metrics_, &quarantine});
+  const auto reason = [&](uint8_t value) {
+    return ReasonOf(Extract(Request({ImageSource(TestImage({32, 32}, value))}), &extractor)[0]
+                        .outputs.status());
+  };
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(reason(13), Reason::kInferenceFailed);
+  EXPECT_EQ(engine_->batch_sizes().size(), 2u);
+  EXPECT_EQ(reason(7), std::nullopt);
+  EXPECT_EQ(engine_->batch_sizes().size(), 3u);
+  clock_.Advance(absl::Seconds(60));
+  EXPECT_EQ(reason(13), Reason::kInferenceFailed);
+  EXPECT_EQ(engine_->batch_sizes().size(), 4u);
 }
 
 TEST_F(FeatureExtractorTest, CancelledCallNeverReachesTheEngine) {
