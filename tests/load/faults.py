@@ -10,7 +10,7 @@ OUTCOMES = "radio_images_total"
 
 
 def poisoned_images(folder, api, rounds=40):
-    server = Stub(folder, "max_batch_images: 32")
+    server = Stub(folder, "max_batch_images: 32\nquarantine_s: 0")
     try:
         service = api.service(api.channel(server.grpc))
         service.Extract(api.request(7), timeout=10)
@@ -77,6 +77,46 @@ def dead_listener(folder, api):
         yield "a listener out of descriptors ends the process with 70", measured, code == 70 and seconds < 5
     finally:
         server.close()
+
+
+def flip_byte(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def replace_by_link(path):
+    path.rename(path.with_suffix(".moved"))
+    path.symlink_to(path.with_suffix(".moved"))
+
+
+DAMAGES = {
+    "a flipped byte": flip_byte,
+    "a truncated file": lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    "a symbolic link": replace_by_link,
+    "a file that everybody may write": lambda path: path.chmod(0o666),
+    "a folder that everybody may write": lambda path: path.parent.chmod(0o777),
+}
+
+
+def damaged_models(folder, api):
+    """What becomes of a start. Files swapped after they were verified: StartTest in tests/integration."""
+    del api
+    for what, damage in DAMAGES.items():
+        place = folder / what.replace(" ", "-")
+        place.mkdir()
+        server = Stub(place)
+        server.close()
+        damage(place / "model" / "backbone.pt")
+        begun = time.monotonic()
+        try:
+            server.start()
+            measured = "started"
+            server.close()
+        except RuntimeError:
+            measured = f"exit {server.process.wait(20)}"
+        seconds = time.monotonic() - begun
+        yield f"{what}: start refused <= 2 s", f"{measured}, {seconds:.1f} s", measured == "exit 1" and seconds <= 2
 
 
 def counts_after_hostile_requests(folder, api, rounds=2000):

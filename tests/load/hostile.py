@@ -1,13 +1,11 @@
 """Bad clients (bad_clients.py) beside a good one."""
 
-import json
-import subprocess
 import threading
 import time
 
 import bad_clients
 import grpc
-from stub import RADIO, Stub, bench, total
+from stub import Stub, begin_bench, bench, end_bench, total
 
 QUOTA_MIB = 128
 SETTINGS = f"""
@@ -64,10 +62,7 @@ def large_request(api):
 
 
 def good_client(server, seconds):
-    """A client that does as it should, in a process of its own."""
-    command = [RADIO, "--server", server.grpc, "bench", "--sizes", "32x32", "--json", "-", "--concurrency", "2"]
-    command += ["--warmup", "0", "--duration", str(seconds)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return begin_bench(server.grpc, "--concurrency", 2, "--warmup", 0, "--duration", seconds)
 
 
 def bad_clients_beside_a_good_one(folder, api, seconds=5, scale=1):
@@ -77,13 +72,13 @@ def bad_clients_beside_a_good_one(folder, api, seconds=5, scale=1):
         answer_to(api, service)
         bench(server, "--concurrency", 16, "--duration", 2)
         files = server.files()
-        report = json.loads(good_client(server, 2 * seconds).communicate()[0])
+        report = end_bench(good_client(server, 2 * seconds))
         alone = report["latency_ms"]["p99"]
         for name in bad_clients.ATTACKS:
             with Peak(server) as peak:
                 good = good_client(server, seconds)
                 bad_clients.run(name, server.grpc, seconds, scale, large_request(api))
-                report = json.loads(good.communicate()[0])
+                report = end_bench(good)
             failed = sum(report["failed"].values())
             share = report["ok"] / max(1, report["ok"] + failed)
             slow = report["latency_ms"]["p99"]

@@ -5,7 +5,7 @@ import threading
 import time
 
 import grpc
-from stub import Stub, bench, total
+from stub import STAMPED, Stub, begin_bench, bench, end_bench, free_port, total
 
 # 8 images each 20 ms: 400 a second.
 SETTINGS = "max_batch_images: 8\nmax_queue_delay_ms: 100\ndefault_deadline_ms: 10000"
@@ -34,7 +34,81 @@ def overload(folder, api):
         server.close()
 
 
-def cancelled_calls(folder, api, calls=20000):
+def greedy_beside_polite(folder, api):
+    """Clients are told apart by address: one comes over IPv4, the other over IPv6."""
+    port = free_port()
+    server = Stub(folder, SETTINGS, address=f"[::]:{port}")
+    greedy, polite = f"127.0.0.1:{port}", f"[::1]:{port}"
+
+    def report_of_polite(rate):
+        return end_bench(begin_bench(polite, "--rate", rate, "--duration", 8, "--warmup", 1))
+
+    try:
+        peak = end_bench(begin_bench(greedy, "--concurrency", 48, "--duration", 6))["images_per_second"]
+        # A client's share is a quarter: one asks for half of its own, the other for ten times as much.
+        alone = report_of_polite(peak / 8)["latency_ms"]["p99"]
+        crowd = begin_bench(greedy, "--rate", 2.5 * peak, "--duration", 10)
+        report = report_of_polite(peak / 8)
+        end_bench(crowd)
+        share = report["ok"] / (report["ok"] + sum(report["failed"].values()))
+        slow = report["latency_ms"]["p99"]
+        yield "a polite client beside one that asks for 10 x its share: success >= 99 %", f"{share:.1%}", share >= 0.99
+        yield f"and its p99 <= 1.5 x {alone:.0f} ms", f"{slow:.0f} ms", slow <= 1.5 * alone
+    finally:
+        server.close()
+
+
+def dead_work(folder, api, calls=100000):
+    """Deadlines of 1 to 200 ms and callers that leave: what nobody waits for must not run."""
+    server = Stub(folder, SETTINGS + "\nmax_queue_delay_ms: 10000")
+    try:
+        service = api.service(api.channel(server.grpc))
+        service.Extract(api.request(7), timeout=10)
+        before = server.scrape()
+        rng = random.Random(1)
+        room = threading.Semaphore(200)
+
+        def call(timeout, stamp):
+            request = api.request(STAMPED)
+            data = bytearray(request.images[0].tensor.data)
+            data[1:9] = int(1000 * (time.time() + stamp)).to_bytes(8, "little")
+            request.images[0].tensor.data = bytes(data)
+            return service.Extract.future(request, timeout=timeout)
+
+        for _ in range(calls):
+            room.acquire()
+            timeout = rng.uniform(0.001, 0.2)
+            future = call(timeout, timeout)
+            future.add_done_callback(lambda _: room.release())
+            if rng.random() < 0.3:
+                future.cancel()
+        while total(server.scrape(), "radio_inflight_items"):
+            time.sleep(0.05)
+        after = server.scrape()
+        late = [int(line.split()[1]) for line in server.log().splitlines() if line.startswith("ran ")]
+        # On the way to the server a deadline grows by what sending takes.
+        bad = sum(ms > 50 for ms in late)
+        dropped = total(after, "radio_images_total", outcome="expired") + total(
+            after, "radio_images_total", outcome="cancelled"
+        )
+        yield (
+            f"of {calls} requests with 1 to 200 ms left, or cancelled, none runs later than its deadline + 50 ms",
+            f"{bad} ran, {dropped:.0f} dropped",
+            bad == 0 and dropped > 0,
+        )
+        ran = total(after, "radio_batch_images_sum") - total(before, "radio_batch_images_sum")
+        answered = sum(
+            total(after, "radio_images_total", outcome=o) - total(before, "radio_images_total", outcome=o)
+            for o in ("ok", "failed")
+        )
+        yield "images in batches = images answered", f"{ran:.0f} = {answered:.0f}", ran == answered
+        call(10, -1).result()
+        yield "(an image that is late on purpose is seen)", server.log().splitlines()[-1], "ran 1" in server.log()
+    finally:
+        server.close()
+
+
+def cancelled_calls(folder, api, calls=100000):
     """Callers that leave at random moments; the server must not work for them, nor remember them."""
     server = Stub(folder, SETTINGS)
     try:

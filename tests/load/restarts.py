@@ -1,9 +1,12 @@
 """Servers that go and come back, and certificates that change, while callers call."""
 
 import signal
+import socket
+import ssl
 import subprocess
 import threading
 import time
+import warnings
 
 import grpc
 from stub import Stub
@@ -111,6 +114,23 @@ def write_certificate(folder, version):
     return (pair / "tls.crt").read_bytes()
 
 
+def handshake(address, version):
+    """OK, or why none came about with this version of TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    # So that it is the server, not this side, that refuses old versions.
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    with warnings.catch_warnings(action="ignore"):
+        context.minimum_version = context.maximum_version = version
+    context.set_alpn_protocols(["h2"])
+    host, port = address.split(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=5) as plain, context.wrap_socket(plain):
+            return "OK"
+    except (ssl.SSLError, OSError) as error:
+        return getattr(error, "reason", None) or type(error).__name__
+
+
 def certificates_replaced_under_load(folder, api, times=20):
     known = write_certificate(folder, 0)
     current = folder / "current"
@@ -132,6 +152,8 @@ def certificates_replaced_under_load(folder, api, times=20):
 
     threads = [threading.Thread(target=call) for _ in range(2)]
     try:
+        old, new = (handshake(server.grpc, v) for v in (ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2))
+        yield "TLS 1.1 is refused, TLS 1.2 is not", f"{old}; {new}", old != "OK" and new == "OK"
         for thread in threads:
             thread.start()
         for version in range(1, times + 1):

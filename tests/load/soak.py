@@ -14,8 +14,9 @@ def slope(points):
     return above / sum((x - mean_x) ** 2 for x, _ in points)
 
 
-def soak(folder, api, minutes):
-    server = Stub(folder, "max_batch_images: 8")
+def growth_over(folder, api, minutes, arguments=()):
+    """(MiB a minute, counts of open files, counts of threads)."""
+    server = Stub(folder, "max_batch_images: 8\nquarantine_s: 0", arguments=arguments)
     rng = random.Random(1)
     try:
         points, files, threads = [], [], []
@@ -40,9 +41,19 @@ def soak(folder, api, minutes):
                 points.append((elapsed / 60, server.resident_mib()))
                 files.append(server.files())
                 threads.append(server.threads())
-        growth = slope(points)
-        yield f"memory over {minutes:g} min grows <= 1 MiB/min", f"{growth:.2f} MiB/min", growth <= 1
-        yield "file descriptors stay", f"{min(files)} to {max(files)}", max(files) - min(files) <= 8
-        yield "threads stay", f"{min(threads)} to {max(threads)}", max(threads) - min(threads) <= 4
+        return slope(points), files, threads
     finally:
         server.close()
+
+
+def soak(folder, api, minutes):
+    growth, files, threads = growth_over(folder, api, minutes)
+    yield f"memory over {minutes:g} min grows <= 1 MiB/min", f"{growth:.2f} MiB/min", growth <= 1
+    yield "file descriptors stay", f"{min(files)} to {max(files)}", max(files) - min(files) <= 8
+    yield "threads stay", f"{min(threads)} to {max(threads)}", max(threads) - min(threads) <= 4
+
+
+def leak(folder, api, minutes=0.5):
+    """The soak's own check: what it says to a server that leaks."""
+    growth, _, _ = growth_over(folder, api, minutes, arguments=["--leak=4096"])
+    yield "a soak sees a leak of 4 KiB an image (more than 1 MiB/min)", f"{growth:.1f} MiB/min", growth > 1

@@ -18,7 +18,7 @@ import stubs  # noqa: E402
 SERVER = REPOSITORY / "bazel-bin/tests/load/stub_server"
 RADIO = REPOSITORY / "bazel-bin/client/radio"
 # First bytes of images that make their batch fail (stub_server.cc).
-POISON, HANG, DEVICE_LOST = 250, 251, 252
+POISON, HANG, DEVICE_LOST, STAMPED = 250, 251, 252, 253
 
 
 def free_port():
@@ -68,6 +68,10 @@ class Stub:
         if self.process.poll() is None:
             self.stop()
 
+    def log(self):
+        """What it wrote on standard error."""
+        return (self.folder / f"{self.grpc.rsplit(':')[-1]}.log").read_text()
+
     def scrape(self):
         """{series: value}."""
         with urllib.request.urlopen(f"http://{self.metrics_address}/metrics", timeout=10) as page:
@@ -92,13 +96,22 @@ def total(series, name, **labels):
     )
 
 
+def begin_bench(address, *options):
+    """`radio bench` with small images, in a process of its own."""
+    command = [RADIO, "--server", address, "bench", "--sizes", "32x32,48x32", "--json", "-", *map(str, options)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def end_bench(process):
+    """Its report as a dictionary."""
+    out, error = process.communicate()
+    if process.returncode not in (0, 3):
+        raise RuntimeError(error)
+    return json.loads(out)
+
+
 def bench(server, *options):
-    """The report of `radio bench` with small images as a dictionary."""
-    command = [RADIO, "--server", server.grpc, "bench", "--sizes", "32x32,48x32", "--json", "-", *map(str, options)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode not in (0, 3):
-        raise RuntimeError(done.stderr)
-    return json.loads(done.stdout)
+    return end_bench(begin_bench(server.grpc, *options))
 
 
 class Api:

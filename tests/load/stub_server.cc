@@ -3,6 +3,9 @@
 //   stub_server --write_model=FOLDER   writes an artefact that it serves
 //   stub_server --config=FILE          serves as radio_server does
 #include <atomic>
+#include <cstdio>
+#include <cstring>
+#include <deque>
 #include <memory>
 #include <string>
 #include <utility>
@@ -17,6 +20,7 @@
 
 ABSL_FLAG(std::string, write_model, "",
           "write an artefact for this program to a folder, then exit");
+ABSL_FLAG(int, leak, 0, "bytes that each image leaves behind: what a soak must see");
 ABSL_FLAG(absl::Duration, batch_time, absl::Milliseconds(20), "what a batch takes");
 
 namespace {
@@ -25,6 +29,9 @@ namespace {
 constexpr uint8_t kPoison = 250;
 constexpr uint8_t kHang = 251;
 constexpr uint8_t kDeviceLost = 252;
+// The next eight bytes are the caller's deadline (little-endian, Unix time in ms). An image that
+// runs later than that is reported on standard error.
+constexpr uint8_t kStamped = 253;
 // The self-test's image: loading is not part of what is measured.
 constexpr uint8_t kSelfTest = 51;
 
@@ -39,6 +46,7 @@ class StubEngine : public radio::FakeEngine {
  private:
   absl::Status Compute(absl::Span<const radio::BatchItem> batch) {
     for (const radio::BatchItem& item : batch) {
+      if (const int bytes = absl::GetFlag(FLAGS_leak); bytes > 0) leaked_.emplace_back(bytes, 'x');
       switch (item.image->pixels.data[0]) {
         case kSelfTest:
           return absl::OkStatus();
@@ -46,6 +54,9 @@ class StubEngine : public radio::FakeEngine {
           return absl::InternalError("poison");
         case kHang:
           absl::SleepFor(absl::InfiniteDuration());
+          break;
+        case kStamped:
+          ReportIfLate(item.image->pixels.data);
           break;
         case kDeviceLost:
           healthy_ = false;
@@ -56,7 +67,16 @@ class StubEngine : public radio::FakeEngine {
     return absl::OkStatus();
   }
 
+  static void ReportIfLate(absl::Span<const uint8_t> pixels) {
+    int64_t deadline = 0;
+    std::memcpy(&deadline, pixels.data() + 1, sizeof(deadline));
+    const int64_t late = absl::ToUnixMillis(absl::Now()) - deadline;
+    if (late > 0) std::fprintf(stderr, "ran %d ms late\n", static_cast<int>(late));
+  }
+
   std::atomic<bool> healthy_ = true;
+  // Of the one thread that runs batches.
+  std::deque<std::string> leaked_;
 };
 
 absl::StatusOr<std::unique_ptr<radio::Engine>> MakeEngine(const radio::server::EngineSource&,
