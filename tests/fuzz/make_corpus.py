@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the seeds of the image fuzz targets: tiny synthetic pictures of every kind, and small hostile files.
+"""Writes the seeds of the image and queue fuzz targets: tiny synthetic pictures of every kind, and small hostile files.
 
     python make_corpus.py        (needs pillow and numpy; the committed files were made with Pillow 13.0.0)
 
@@ -8,6 +8,7 @@ Inputs that a fuzzer finds are added to the same folders by hand and stay there.
 
 import io
 import pathlib
+import random
 import struct
 import zlib
 
@@ -90,7 +91,20 @@ def exif_blocks():
     yield "prefixed", exif(3).tobytes()
 
 
-for folder, files in (("image", images()), ("exif", exif_blocks())):
+def queue_operations():
+    """Limits, then operations; see batch_queue_fuzz.cc."""
+    rng = random.Random(1)
+    for name, limits in (("mixed", (40, 7, 0)), ("one_size", (40, 7, 1)), ("one_image", (0, 0, 0))):
+        steps = []
+        for _ in range(60):
+            steps += [rng.choice((5, 6, 7, 5, 6, 3)), rng.randrange(256), rng.choice((20, 255))]
+        yield name, bytes([*limits, *steps])
+    submit = [5, 0, 255]
+    yield "cancelled_and_expired", bytes([40, 7, 0, *submit * 4, 1, 0, 2, 1, 5, 0, 3, 0, 200, *[3] * 4])
+    yield "closed_early", bytes([40, 7, 0, *submit * 4, 4, 255, *submit, 3, 3])
+
+
+for folder, files in (("image", images()), ("exif", exif_blocks()), ("batch_queue", queue_operations())):
     (HERE / folder).mkdir(parents=True, exist_ok=True)
     for name, data in files:
         (HERE / folder / name).write_bytes(data)
