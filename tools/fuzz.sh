@@ -1,5 +1,6 @@
 #!/bin/bash
-# Runs every fuzz target, or those named, with clang's libFuzzer under AddressSanitizer and UBSan. Findings go to out/fuzz/.
+# Runs every fuzz target, or those named, with clang's libFuzzer under AddressSanitizer and UBSan, with the image codecs instrumented too
+# (tools/fuzz_codecs.sh). Findings go to out/fuzz/.
 #   tools/fuzz.sh [--seconds N] [TARGET...]
 #   --seconds N  per target (default 60)
 set -euo pipefail
@@ -10,7 +11,7 @@ targets=()
 while [ $# -gt 0 ]; do
   case "$1" in
     --seconds) seconds=$2; shift ;;
-    -h | --help) sed -n '2,4s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,5s/^# \{0,1\}//p' "$0"; exit 0 ;;
     -*) echo "usage: tools/fuzz.sh [--seconds N] [TARGET...]" >&2; exit 2 ;;
     *) targets+=("//tests/fuzz:$1") ;;
   esac
@@ -18,7 +19,8 @@ while [ $# -gt 0 ]; do
 done
 [ ${#targets[@]} -gt 0 ] || mapfile -t targets < <(bazel query 'kind(cc_binary, //tests/fuzz/...)' 2>/dev/null)
 
-bazel build --config=fuzz "${targets[@]}"
+tools/fuzz_codecs.sh
+bazel build --config=fuzz --linkopt="-L$PWD/out/fuzz-codecs/lib" "${targets[@]}"
 mkdir -p out/fuzz
 # What this run learns stays out of the checked-in corpus.
 learned=$(mktemp -d)

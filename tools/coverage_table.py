@@ -1,0 +1,62 @@
+"""A table of coverage per directory of our own code, from an lcov file: tools/coverage_table.py FILE.
+
+Exit code 1 when a directory is below its bar.
+"""
+
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+LINES, BRANCHES = 0.95, 0.85
+OURS = ("client", "config", "model", "server")
+# Measured only where LibTorch's own tests run: model/engine/torch and model/ops; server/main runs as a process.
+APART = ("model/engine/torch", "model/ops", "server/main")
+
+
+def counts(text):
+    """{file: (lines, branches)}, each {where: whether a test ran it}."""
+    files, file = {}, None
+    for line in text.splitlines():
+        kind, _, rest = line.partition(":")
+        if kind == "SF":
+            path = Path(rest)
+            file = str(path.relative_to(REPOSITORY)) if path.is_relative_to(REPOSITORY) else rest
+            lines, branches = files.setdefault(file, ({}, {}))
+        elif kind == "DA":
+            number, count = rest.split(",")[:2]
+            lines[number] = lines.get(number, False) or int(count) > 0
+        elif kind == "BRDA":
+            *where, count = rest.split(",")
+            key = tuple(where)
+            branches[key] = branches.get(key, False) or count not in ("-", "0")
+    return files
+
+
+def directories(files):
+    """{directory: [lines run, lines, branches run, branches]}."""
+    sums = defaultdict(lambda: [0, 0, 0, 0])
+    for file, (lines, branches) in files.items():
+        folder = str(Path(file).parent)
+        if not folder.startswith(OURS) or folder.startswith(APART) or "gen/" in file:
+            continue
+        for i, values in ((0, lines), (2, branches)):
+            sums[folder][i] += sum(values.values())
+            sums[folder][i + 1] += len(values)
+    return sums
+
+
+def main():
+    low = []
+    print(f"| Directory | Lines (>= {LINES:.0%}) | Branches (>= {BRANCHES:.0%}) |\n|---|---|---|")
+    for folder, (run, lines, taken, branches) in sorted(directories(counts(Path(sys.argv[1]).read_text())).items()):
+        shares = run / max(1, lines), taken / branches if branches else 1
+        if shares[0] < LINES or shares[1] < BRANCHES:
+            low.append(folder)
+        print(f"| {folder} | {shares[0]:.1%} of {lines} | {shares[1]:.1%} of {branches} |")
+    print(f"below: {', '.join(low) if low else 'none'}")
+    return 1 if low else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
