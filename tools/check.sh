@@ -1,5 +1,5 @@
 #!/bin/bash
-# Every developer check, the same here and in CI: tools/check.sh {format,lint,build,test,asan,tsan,fuzz,coverage,deploy,image,load,all}...
+# Every developer check, the same here and in CI: tools/check.sh {format,lint,build,test,asan,tsan,fuzz,coverage,corpora,deploy,image,load,all}...
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,6 +27,11 @@ check_asan() { tools/test.sh --asan; }
 check_tsan() { tools/test.sh --tsan; }
 check_fuzz() { tools/fuzz.sh; }
 check_coverage() { tools/coverage.sh; }
+check_corpora() {
+  tools/corpora.sh
+  bazel build -c opt //tests/corpora:verdicts
+  .venv/bin/python -m pytest -q -rs tests/corpora
+}
 check_image() { .venv/bin/python tools/image.py; }
 check_load() {
   bazel build -c opt //tests/load:stub_server //client:radio
@@ -43,7 +48,7 @@ usage() {
 }
 
 [ $# -gt 0 ] || usage
-[ "$1" != all ] || set -- format lint build test asan tsan fuzz coverage deploy image load
+[ "$1" != all ] || set -- format lint build test asan tsan fuzz coverage corpora deploy image load
 for name in "$@"; do declare -F "check_$name" >/dev/null || usage; done
 tools/setup.sh
 for name in "$@"; do
