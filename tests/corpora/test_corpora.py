@@ -24,5 +24,5 @@ def test_every_file_gets_the_verdict_of_the_table():
 def test_the_table_knows_no_other_refusals_than_those_of_images():
     verdicts = corpora.table().values()
     refusals = [verdict for verdict in verdicts if not verdict[0].isdigit()]
-    assert set(refusals) == {"IMAGE_UNDECODABLE", "IMAGE_TOO_LARGE"}
+    assert {"IMAGE_UNDECODABLE"} <= set(refusals) <= {"IMAGE_UNDECODABLE", "IMAGE_TOO_LARGE"}
     assert len(refusals) < len(verdicts) / 2
