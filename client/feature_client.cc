@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "client/transport.h"
 #include "client/unary_call.h"
 
 namespace radio::client {
@@ -60,6 +61,8 @@ absl::StatusOr<std::unique_ptr<FeatureClient>> FeatureClient::Connect(
 
 FeatureClient::FeatureClient(std::unique_ptr<Transport> transport)
     : transport_(std::move(transport)) {}
+
+FeatureClient::~FeatureClient() = default;
 
 absl::StatusOr<ExtractResult> FeatureClient::Extract(v1::ExtractRequest request) const {
   return Await<absl::StatusOr<ExtractResult>>(

@@ -25,15 +25,16 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "client/feature_stream.h"
 #include "client/image_features.h"
 #include "client/options.h"
-#include "client/transport.h"
-#include "grpc/health/v1/health.grpc.pb.h"
-#include "radio/v1/feature_service.grpc.pb.h"
+#include "client/stream_options.h"
+#include "grpc/health/v1/health.pb.h"
+#include "radio/v1/feature_service.pb.h"
 
 namespace radio::client {
+
+class Transport;
 
 struct ExtractResult {
   // In request order; an image that failed has its own status.
@@ -51,6 +52,7 @@ class FeatureClient {
   // Reads the TLS files and prepares the channel, without contacting the server: a wrong address
   // shows as UNAVAILABLE of the first call. INVALID_ARGUMENT names the option that breaks a rule.
   static absl::StatusOr<std::unique_ptr<FeatureClient>> Connect(const ClientOptions& options);
+  ~FeatureClient();
 
   // Blocks until the answer is there.
   absl::StatusOr<ExtractResult> Extract(v1::ExtractRequest request) const;

@@ -7,12 +7,12 @@
 
 #include "absl/status/status.h"
 #include "client/stream_options.h"
-#include "client/transport.h"
 #include "radio/v1/feature_service.pb.h"
 
 namespace radio::client {
 
 class StreamState;
+class Transport;
 
 // An image that fails does not end the stream. When the connection breaks with UNAVAILABLE, or is
 // closed with images unanswered, these are sent again over a new one, as the client's RetryOptions

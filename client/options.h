@@ -43,6 +43,10 @@ struct ClientOptions {
   // "host:port", resolved by DNS and balanced round robin over all its addresses; or any gRPC
   // target ("dns:///...", "unix:/path", "ipv4:...").
   std::string server = "localhost:50051";
+  // HTTP/2 connections to each address, 1 to 64; calls take them in turn, a stream keeps its own.
+  // Messages of one connection wait for each other, so large answers (dense features) of several
+  // calls arrive sooner over several.
+  int connections = 1;
   TlsOptions tls;
   // Sent as "authorization: Bearer <token>". Refused without TLS unless the server is this machine.
   std::string token;

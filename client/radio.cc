@@ -14,6 +14,10 @@ void AddConnectionOptions(CLI::App* app, CommandLine* line) {
                   "host:port, or a gRPC target (dns:///..., unix:/path)")
       ->envname("RADIO_SERVER")
       ->capture_default_str();
+  app->add_option("--connections", options.connections,
+                  "Connections to each server, for large answers of calls at once")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
   app->add_option("--deadline", line->deadline_seconds, "Seconds for a call or a streamed image")
       ->check(CLI::Range(0.001, 86400.0))
       ->capture_default_str();

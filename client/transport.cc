@@ -54,6 +54,10 @@ absl::Status Validate(const ClientOptions& options) {
     return absl::InvalidArgumentError(absl::StrCat(
         "deadline: must be above 0 and at most 24 h, is ", absl::FormatDuration(options.deadline)));
   }
+  if (options.connections < 1 || options.connections > 64) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("connections: must be 1 to 64, is ", options.connections));
+  }
   if (options.retry.max_attempts < 1) {
     return absl::InvalidArgumentError("retry.max_attempts: must be at least 1");
   }
@@ -81,9 +85,11 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const TlsO
   return grpc::SslCredentials(options);
 }
 
-grpc::ChannelArguments Arguments(const ClientOptions& options) {
+grpc::ChannelArguments Arguments(const ClientOptions& options, int connection) {
   grpc::ChannelArguments arguments;
   arguments.SetLoadBalancingPolicyName("round_robin");
+  // Channels whose arguments are equal share their connections.
+  arguments.SetInt("radio.connection", connection);
   // Dense features of a large image are tens of megabytes; the server's limits bound them.
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetMaxSendMessageSize(-1);
@@ -109,15 +115,20 @@ absl::StatusOr<std::unique_ptr<Transport>> Transport::Create(const ClientOptions
   RADIO_ASSIGN_OR_RETURN(auto credentials, Credentials(options.tls));
   const std::string target =
       HasScheme(options.server) ? options.server : absl::StrCat("dns:///", options.server);
-  return std::unique_ptr<Transport>(
-      new Transport(options, grpc::CreateCustomChannel(target, credentials, Arguments(options))));
+  std::vector<std::shared_ptr<grpc::Channel>> channels;
+  for (int i = 0; i < options.connections; ++i) {
+    channels.push_back(grpc::CreateCustomChannel(target, credentials, Arguments(options, i)));
+  }
+  return std::unique_ptr<Transport>(new Transport(options, channels));
 }
 
-Transport::Transport(const ClientOptions& options, const std::shared_ptr<grpc::Channel>& channel)
+Transport::Transport(const ClientOptions& options,
+                     const std::vector<std::shared_ptr<grpc::Channel>>& channels)
     : options_(options),
-      features_(v1::FeatureService::NewStub(channel)),
-      health_(grpc::health::v1::Health::NewStub(channel)),
-      retry_(options.retry) {}
+      health_(grpc::health::v1::Health::NewStub(channels.front())),
+      retry_(options.retry) {
+  for (const auto& channel : channels) features_.push_back(v1::FeatureService::NewStub(channel));
+}
 
 Transport::~Transport() {
   MutexLock lock(&mutex_);

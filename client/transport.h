@@ -2,8 +2,9 @@
 #ifndef RADIO_CLIENT_TRANSPORT_H_
 #define RADIO_CLIENT_TRANSPORT_H_
 
+#include <atomic>
 #include <memory>
-#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -41,7 +42,10 @@ class Transport {
   // Blocks until no call uses it.
   ~Transport();
 
-  v1::FeatureService::StubInterface::async_interface* features() { return features_->async(); }
+  // Of the next connection in turn.
+  v1::FeatureService::StubInterface::async_interface* features() {
+    return features_[next_++ % features_.size()]->async();
+  }
   grpc::health::v1::Health::StubInterface::async_interface* health() { return health_->async(); }
   const ClientOptions& options() const { return options_; }
   RetryPolicy& retry() { return retry_; }
@@ -50,10 +54,13 @@ class Transport {
   std::unique_ptr<grpc::ClientContext> NewContext(absl::Time deadline) const;
 
  private:
-  Transport(const ClientOptions& options, const std::shared_ptr<grpc::Channel>& channel);
+  Transport(const ClientOptions& options,
+            const std::vector<std::shared_ptr<grpc::Channel>>& channels);
 
   const ClientOptions options_;
-  const std::unique_ptr<v1::FeatureService::Stub> features_;
+  // One per connection.
+  std::vector<std::unique_ptr<v1::FeatureService::Stub>> features_;
+  std::atomic<unsigned> next_ = 0;
   const std::unique_ptr<grpc::health::v1::Health::Stub> health_;
   RetryPolicy retry_;
 

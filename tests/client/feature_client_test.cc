@@ -204,6 +204,43 @@ TEST(FeatureClientTest, ServesManyThreadsAtOnce) {
   EXPECT_EQ(good, 100);
 }
 
+TEST(FeatureClientTest, SpreadsCallsOverItsConnections) {
+  for (int connections : {1, 3}) {
+    FakeServer server;
+    ClientOptions options = OptionsFor(server);
+    options.connections = connections;
+    const auto client = Connect(options);
+    for (int i = 0; i < 6; ++i) EXPECT_TRUE(client->Extract(RequestFor({"one"})).ok());
+    EXPECT_THAT(server.service().record().peers, SizeIs(connections));
+  }
+}
+
+TEST(FeatureClientTest, TakesTurnsWithAllAddressesOfItsServer) {
+  FakeServer first;
+  FakeServer second;
+  ClientOptions options = OptionsFor(first);
+  options.server = "ipv4:" + first.address() + "," + second.address();
+  const auto client = Connect(options);
+  // The first calls may find only one of them connected.
+  const auto both = [&] {
+    return first.service().record().calls >= 3 && second.service().record().calls >= 3;
+  };
+  for (int i = 0; i < 10000 && !both(); ++i) EXPECT_TRUE(client->ListModels().ok());
+  const int before = first.service().record().calls;
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(client->ListModels().ok());
+  EXPECT_EQ(first.service().record().calls, before + 5);
+}
+
+TEST(FeatureClientTest, ResolvesANameByDns) {
+  FakeServer server;
+  ClientOptions options = OptionsFor(server);
+  const std::string port = server.address().substr(server.address().rfind(':'));
+  for (const std::string scheme : {"", "dns:///"}) {
+    options.server = scheme + "localhost" + port;
+    EXPECT_TRUE(Connect(options)->ListModels().ok()) << options.server;
+  }
+}
+
 TEST(FeatureClientTest, SendsTheTokenWithEveryCall) {
   FakeServer server;
   ClientOptions options = OptionsFor(server);
@@ -226,6 +263,7 @@ TEST(FeatureClientTest, RefusesOptionsThatBreakARule) {
   EXPECT_THAT(error([](auto& o) { o.deadline = absl::ZeroDuration(); }), HasSubstr("deadline"));
   EXPECT_THAT(error([](auto& o) { o.deadline = absl::InfiniteDuration(); }), HasSubstr("deadline"));
   EXPECT_THAT(error([](auto& o) { o.retry.max_attempts = 0; }), HasSubstr("max_attempts"));
+  EXPECT_THAT(error([](auto& o) { o.connections = 0; }), HasSubstr("connections"));
   EXPECT_THAT(error([](auto& o) { o.tls.ca_file = "ca.pem"; }), HasSubstr("TLS is not enabled"));
   EXPECT_THAT(error([](auto& o) {
                 o.tls.enabled = true;

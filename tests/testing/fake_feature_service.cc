@@ -258,6 +258,7 @@ grpc::Status FakeFeatureService::Begin(grpc::CallbackServerContext* context) {
   const auto found = metadata.find("authorization");
   MutexLock lock(&mutex_);
   record_.deadlines.push_back(absl::FromChrono(left));
+  record_.peers.insert(context->peer());
   record_.authorizations.push_back(found == metadata.end()
                                        ? std::string()
                                        : std::string(found->second.data(), found->second.size()));

@@ -47,6 +47,8 @@ struct FakeRecord {
   std::vector<absl::Duration> deadlines;
   // Each call's "authorization", empty without one.
   std::vector<std::string> authorizations;
+  // Connections that calls came over.
+  std::set<std::string> peers;
   // Images that arrived on streams, and images answered anywhere.
   int received = 0;
   int images = 0;
