@@ -46,6 +46,16 @@ MetricsEndpoint::~MetricsEndpoint() {
   if (listener_.joinable()) listener_.join();
 }
 
+void MetricsEndpoint::Add(const Page& page) {
+  http_->Get(page.path, [page](const httplib::Request&, httplib::Response& response) {
+    response.set_header("Content-Security-Policy", page.content_security_policy);
+    response.set_header("X-Content-Type-Options", "nosniff");
+    response.set_header("Referrer-Policy", "no-referrer");
+    response.set_header("Cache-Control", "no-store");
+    response.set_content(page.body(), page.content_type);
+  });
+}
+
 std::string MetricsEndpoint::Collect() const {
   std::vector<prometheus::MetricFamily> families;
   for (const auto& collectable : collectables_) {
@@ -56,9 +66,10 @@ std::string MetricsEndpoint::Collect() const {
 }
 
 absl::StatusOr<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Start(
-    const std::string& address,
-    std::vector<std::shared_ptr<prometheus::Collectable>> collectables) {
+    const std::string& address, std::vector<std::shared_ptr<prometheus::Collectable>> collectables,
+    const std::vector<Page>& pages) {
   std::unique_ptr<MetricsEndpoint> endpoint(new MetricsEndpoint(std::move(collectables)));
+  for (const Page& page : pages) endpoint->Add(page);
   const size_t colon = address.rfind(':');
   const std::string host = address.substr(0, colon);
   absl::string_view name = host;

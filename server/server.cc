@@ -27,7 +27,9 @@
 #include "server/logger.h"
 #include "server/metrics.h"
 #include "server/metrics_endpoint.h"
+#include "server/model_messages.h"
 #include "server/sampled_metrics.h"
+#include "server/status_page.h"
 #include "server/transport.h"
 #include "server/version.h"
 #include "server/watchdog.h"
@@ -78,6 +80,14 @@ absl::StatusOr<std::vector<std::string>> LoadTokens(const config::ServerConfig& 
         absl::StrCat("auth_token_file: holds no token: ", config.auth_token_file()));
   }
   return tokens;
+}
+
+v1::ListModelsResponse FactsOf(const ModelRegistry& models) {
+  v1::ListModelsResponse facts;
+  for (const auto& model : models.models()) {
+    *facts.add_models() = ModelMessage(model->spec(), model->engine().healthy());
+  }
+  return facts;
 }
 
 // Linking gRPC's reflection library turns it on in every server; this takes it out again.
@@ -187,8 +197,11 @@ absl::Status Server::State::ServeMetrics() {
   if (!config_.metrics_address().empty()) {
     const auto sampled = std::make_shared<SampledMetrics>(std::vector<SampledMetrics::Source>{
         [this](std::vector<server::Sample>* samples) { Sample(samples); }, SampleProcess});
-    RADIO_ASSIGN_OR_RETURN(endpoint_, MetricsEndpoint::Start(config_.metrics_address(),
-                                                             {metrics_.collectable(), sampled}));
+    std::vector<Page> pages;
+    if (config_.status_page()) pages = StatusPages([this] { return FactsOf(core_.registry()); });
+    RADIO_ASSIGN_OR_RETURN(endpoint_,
+                           MetricsEndpoint::Start(config_.metrics_address(),
+                                                  {metrics_.collectable(), sampled}, pages));
     metrics_address_ = endpoint_->address();
   }
   logger_.Log(LogLevel::kInfo, "listening",

@@ -17,7 +17,7 @@ check_lint() {
   .venv/bin/ruff check --quiet .
   (cd python && ../.venv/bin/mypy --no-error-summary)
   project_files '*.sh' .ci/run | xargs .venv/bin/shellcheck -x
-  bazel build -c opt //proto/... //config/...
+  bazel build -c opt //proto/... //config/... //server:status_page_html
   project_files 'server/*.cc' 'config/*.cc' | xargs -P "$(nproc)" -n 2 tools/clang_tidy.sh
 }
 
