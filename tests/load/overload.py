@@ -60,7 +60,7 @@ def greedy_beside_polite(folder, api):
 
 def dead_work(folder, api, calls=100000):
     """Deadlines of 1 to 200 ms and callers that leave: what nobody waits for must not run."""
-    server = Stub(folder, SETTINGS + "\nmax_queue_delay_ms: 10000")
+    server = Stub(folder, SETTINGS.replace("delay_ms: 100", "delay_ms: 10000"))
     try:
         service = api.service(api.channel(server.grpc))
         service.Extract(api.request(7), timeout=10)
@@ -93,7 +93,7 @@ def dead_work(folder, api, calls=100000):
         )
         yield (
             f"of {calls} requests with 1 to 200 ms left, or cancelled, none runs later than its deadline + 50 ms",
-            f"{bad} ran, {dropped:.0f} dropped",
+            f"{bad} ran, the worst {max(late, default=0)} ms late; {dropped:.0f} dropped",
             bad == 0 and dropped > 0,
         )
         ran = total(after, "radio_batch_images_sum") - total(before, "radio_batch_images_sum")
