@@ -38,6 +38,8 @@ struct FeatureExtractor::Call {
   std::shared_ptr<const ServedModel> model;
   std::vector<OutputRequest> outputs;
   ResizeOptions resize;
+  ClientId client;
+  int priority;
   absl::Time deadline;
   std::shared_ptr<const CancelToken> cancel;
   Done done;
@@ -93,7 +95,8 @@ void FeatureExtractor::Extract(ExtractRequest request, Done done) {
   const absl::Time now = parts_.clock->Now();
   std::vector<absl::StatusOr<ImageSource>> images = std::move(request.images);
   auto call = std::make_shared<const Call>(Call{request.model, request.outputs, request.resize,
-                                                request.deadline, request.cancel, std::move(done)});
+                                                request.client, request.priority, request.deadline,
+                                                request.cancel, std::move(done)});
   for (size_t i = 0; i < images.size(); ++i) {
     auto item = std::make_shared<Item>();
     item->call = call;
@@ -136,7 +139,12 @@ void FeatureExtractor::Prepare(const std::shared_ptr<Item>& item) {
 void FeatureExtractor::Submit(const std::shared_ptr<Item>& item, ImageTensor tensor) {
   const Call& call = *item->call;
   Task::Work work;
+  const ModelSpec& spec = call.model->spec();
   work.cost = call.model->cost_model().CostOf(tensor.size);
+  work.bytes = static_cast<int64_t>(tensor.pixels.data.size()) +
+               ResponseBytes(spec, call.outputs, spec.GridOf(tensor.size));
+  work.priority = call.priority;
+  work.client = call.client;
   work.image = std::move(tensor);
   work.outputs = call.outputs;
   work.deadline = call.deadline;

@@ -30,6 +30,10 @@ struct ExtractRequest {
   // Valid for the model; at least one.
   std::vector<OutputRequest> outputs;
   ResizeOptions resize;
+  // Whose call it is: calls of one client share its part of the server.
+  ClientId client = 0;
+  // 0 is served first, greater numbers give way to it.
+  int priority = 0;
   // On the extractor's clock.
   absl::Time deadline = absl::InfiniteFuture();
   // Never null.

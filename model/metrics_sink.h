@@ -6,6 +6,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "model/batching/batch_policy.h"
 #include "model/errors.h"
 #include "model/types.h"
 
@@ -25,6 +26,7 @@ struct BatchReport {
   // The budget that the batch was cut by.
   double max_cost = 0;
   absl::Duration duration;
+  BatchCut cut = BatchCut::kQueueEmpty;
 };
 
 // Thread-safe, non-blocking, cannot fail. `model` is always the name of a served model.

@@ -15,7 +15,7 @@ ServedModel::ServedModel(ModelSpec spec, std::unique_ptr<Engine> engine, BatchLi
       cost_model_(spec_),
       load_(std::make_unique<ModelLoad>()),
       engine_(std::move(engine)),
-      queue_(std::make_unique<BatchQueue>(limits, clock)),
+      queue_(std::make_unique<BatchQueue>(BatchQueue::Options{limits}, clock, load_.get())),
       worker_({spec_.name, spec_.patch_size},
               {queue_.get(), engine_.get(), completions, load_.get(), clock, metrics}) {}
 

@@ -21,6 +21,9 @@ constexpr size_t ElementSize(DataType type) {
   return type == DataType::kUint8 ? 1 : type == DataType::kFloat32 ? 4 : 2;
 }
 
+// Whose work it is, as far as sharing goes; 0: nobody's in particular.
+using ClientId = uint64_t;
+
 // Height and width of an image in pixels or of a feature grid in tokens.
 struct Size {
   int height = 0;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "model/base/status_macros.h"
 #include "model/errors.h"
+#include "server/caller.h"
 #include "server/errors.h"
 #include "server/message_parser.h"
 #include "server/response_encoder.h"
@@ -57,6 +58,8 @@ absl::StatusOr<ExtractRequest> ExtractCall::Prepare(grpc::ByteBuffer* buffer) {
   }
   request->deadline = deadline_;
   request->cancel = cancel_;
+  request->client = ClientOf(*context_);
+  request->priority = PriorityOf(*context_);
   model_ = request->model;
   outputs_ = request->outputs;
   RADIO_ASSIGN_OR_RETURN(permit_, parts_.extractor->Admit(*request));

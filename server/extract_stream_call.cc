@@ -4,6 +4,7 @@
 
 #include "model/base/status_macros.h"
 #include "model/errors.h"
+#include "server/caller.h"
 #include "server/errors.h"
 #include "server/message_parser.h"
 #include "server/response_encoder.h"
@@ -100,6 +101,8 @@ absl::StatusOr<ExtractRequest> ExtractStreamCall::Prepare(Item* item) {
   }
   request->deadline = DeadlineOf(*context_, options_, *parts_.clock);
   request->cancel = cancel_;
+  request->client = ClientOf(*context_);
+  request->priority = PriorityOf(*context_);
   item->outputs = request->outputs;
   RADIO_ASSIGN_OR_RETURN(item->permit, parts_.extractor->Admit(*request));
   return request;

@@ -1,30 +1,132 @@
 #include "model/batching/batch_policy.h"
 
+#include <algorithm>
+
 namespace radio {
+namespace {
+
+// A batch while it is being filled.
+class Filling {
+ public:
+  Filling(const BatchLimits& limits, absl::Span<const QueuedItem> items, absl::Time now,
+          double seconds_per_cost)
+      : limits_(limits), items_(items), now_(now), seconds_per_cost_(seconds_per_cost) {}
+
+  // What keeps an image out; nothing when it fits. The first of a batch always does.
+  std::optional<BatchCut> Obstacle(size_t i) const {
+    if (run_.empty()) return std::nullopt;
+    const QueuedItem& item = items_[i];
+    if (static_cast<int>(run_.size()) >= limits_.max_images) return BatchCut::kImages;
+    if (!limits_.mixed_sizes && item.size != items_[run_[0]].size) return BatchCut::kSize;
+    if (cost_ + item.cost > limits_.max_cost) return BatchCut::kCost;
+    if (bytes_ + item.bytes > limits_.max_bytes) return BatchCut::kBytes;
+    if (EndOf(cost_ + item.cost) > std::min(deadline_, item.deadline)) return BatchCut::kDeadline;
+    return std::nullopt;
+  }
+
+  void Add(size_t i) {
+    run_.push_back(i);
+    cost_ += items_[i].cost;
+    bytes_ += items_[i].bytes;
+    deadline_ = std::min(deadline_, items_[i].deadline);
+  }
+
+  bool Has(size_t i) const { return std::find(run_.begin(), run_.end(), i) != run_.end(); }
+
+  // No image could be added any more.
+  bool full() const {
+    return cost_ >= limits_.max_cost || static_cast<int>(run_.size()) >= limits_.max_images;
+  }
+
+  // When a batch of `cost` that starts now would end.
+  absl::Time EndOf(double cost) const { return now_ + absl::Seconds(cost * seconds_per_cost_); }
+
+  std::vector<size_t> TakeSorted() {
+    std::sort(run_.begin(), run_.end());
+    return std::move(run_);
+  }
+
+ private:
+  const BatchLimits& limits_;
+  const absl::Span<const QueuedItem> items_;
+  const absl::Time now_;
+  const double seconds_per_cost_;
+  std::vector<size_t> run_;
+  double cost_ = 0;
+  int64_t bytes_ = 0;
+  absl::Time deadline_ = absl::InfiniteFuture();
+};
+
+// The image that the batch is built around: the first in line, or, where sizes do not mix, the
+// first of the size with most work, as long as the first in line can wait.
+size_t Lead(const BatchLimits& limits, absl::Span<const QueuedItem> items,
+            const std::vector<size_t>& alive) {
+  const size_t first = alive[0];
+  if (limits.mixed_sizes || items[first].skips >= limits.max_size_skips) return first;
+  struct SizeWork {
+    size_t first;
+    double cost;
+  };
+  std::vector<SizeWork> works;
+  for (const size_t i : alive) {
+    const auto same = std::find_if(works.begin(), works.end(), [&](const SizeWork& work) {
+      return items[work.first].size == items[i].size;
+    });
+    if (same == works.end()) {
+      works.push_back({i, items[i].cost});
+    } else {
+      same->cost += items[i].cost;
+    }
+  }
+  // More than a full batch gains nothing.
+  const auto less = [&](const SizeWork& a, const SizeWork& b) {
+    return std::min(a.cost, limits.max_cost) < std::min(b.cost, limits.max_cost);
+  };
+  return std::max_element(works.begin(), works.end(), less)->first;
+}
+
+}  // namespace
 
 BatchDecision DecideBatch(const BatchLimits& limits, absl::Span<const QueuedItem> items,
-                          absl::Time now) {
+                          absl::Time now, double seconds_per_cost) {
   BatchDecision decision;
-  double cost = 0;
-  int passed_over = 0;
+  std::vector<size_t> alive;
+  std::vector<size_t> late;
   for (size_t i = 0; i < items.size(); ++i) {
     const QueuedItem& item = items[i];
-    if (item.cancelled || item.deadline <= now) {
-      decision.drop.push_back(i);
+    const absl::Time end = now + absl::Seconds(item.cost * seconds_per_cost);
+    const bool dead = item.cancelled || item.deadline <= now;
+    (dead ? decision.drop : item.deadline < end ? late : alive).push_back(i);
+  }
+  if (alive.empty()) {
+    seconds_per_cost = 0;
+    alive.swap(late);
+  }
+  decision.drop.insert(decision.drop.end(), late.begin(), late.end());
+  std::sort(decision.drop.begin(), decision.drop.end());
+  if (alive.empty()) return decision;
+
+  Filling batch(limits, items, now, seconds_per_cost);
+  batch.Add(Lead(limits, items, alive));
+  if (seconds_per_cost > 0) {
+    for (const size_t i : alive) {
+      const bool urgent = items[i].deadline < batch.EndOf(limits.max_cost + items[i].cost);
+      if (urgent && !batch.Has(i) && !batch.Obstacle(i).has_value()) batch.Add(i);
+    }
+  }
+  int passed_over = 0;
+  for (const size_t i : alive) {
+    if (batch.Has(i)) continue;
+    const std::optional<BatchCut> obstacle = batch.Obstacle(i);
+    if (!obstacle.has_value()) {
+      batch.Add(i);
       continue;
     }
-    const bool first = decision.run.empty();
-    const bool fits = !first && cost + item.cost <= limits.max_cost &&
-                      (limits.mixed_sizes || item.size == items[decision.run.front()].size);
-    if (first || fits) {
-      decision.run.push_back(i);
-      cost += item.cost;
-      if (static_cast<int>(decision.run.size()) >= limits.max_images) break;
-    } else if (++passed_over > limits.max_passed_over) {
-      break;
-    }
-    if (cost >= limits.max_cost) break;
+    if (decision.cut == BatchCut::kQueueEmpty) decision.cut = *obstacle;
+    if (batch.full() || ++passed_over > limits.max_passed_over) break;
   }
+  if (!batch.Has(alive[0])) decision.skipped = alive[0];
+  decision.run = batch.TakeSorted();
   return decision;
 }
 

@@ -3,6 +3,8 @@
 #define RADIO_MODEL_BATCHING_BATCH_POLICY_H_
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -15,32 +17,53 @@ struct BatchLimits {
   // Token equivalents of a batch. An image that alone costs more runs alone.
   double max_cost = 4096;
   int max_images = 64;
-  // Images of different sizes may share a batch; otherwise a batch has the size of its oldest
-  // image.
+  // Bytes of a batch's pixels and answers. An image that alone has more runs alone.
+  int64_t max_bytes = int64_t{1} << 30;
+  // Images of different sizes may share a batch; otherwise all of a batch have one size.
   bool mixed_sizes = true;
   // How many images that do not fit may be passed over in search of ones that do. None is passed
-  // over twice in a row: it is the oldest then, and the oldest is always taken.
+  // over once it is first in line: that one is always taken.
   int max_passed_over = 16;
+  // Where sizes do not mix, the size with most waiting work runs, for fuller batches; but no more
+  // than so many batches pass over the image that is first in line. So an image of a rare size that
+  // has images of n sizes before it, of each no more than a batch, waits for at most
+  // (n + 1) (max_size_skips + 1) batches.
+  int max_size_skips = 2;
 };
 
 // A waiting image as the policy sees it.
 struct QueuedItem {
   Size size;
   double cost = 0;
+  int64_t bytes = 0;
   absl::Time deadline = absl::InfiniteFuture();
   bool cancelled = false;
+  // Batches of other sizes that ran while it was first in line.
+  int skips = 0;
 };
+
+// Why a batch holds no more images than it does.
+enum class BatchCut { kQueueEmpty, kCost, kImages, kBytes, kSize, kDeadline };
 
 // Indices into the snapshot, ascending. What is in neither list keeps waiting.
 struct BatchDecision {
   std::vector<size_t> run;
-  // Cancelled or past their deadline: never worth a computation.
+  // Cancelled, past their deadline, or sure to be before they are computed.
   std::vector<size_t> drop;
+  // First in line, and passed over for another size: its `skips` is to grow by one.
+  std::optional<size_t> skipped;
+  BatchCut cut = BatchCut::kQueueEmpty;
 };
 
-// `items` in order of arrival. Work-conserving: `run` is empty only when nothing alive waits.
+// `items` in the order in which they are to be served. Work-conserving: `run` is empty only when
+// nothing alive waits.
+//
+// With `seconds_per_cost` (0: not known) the policy looks at deadlines. An image that could not be
+// computed in time even alone is dropped, unless nothing else waits: the estimate may be wrong, and
+// only a batch can correct it. An image that the next batch would come too late for joins this one
+// before the others. No image joins a batch that would then end after the deadline of one in it.
 BatchDecision DecideBatch(const BatchLimits& limits, absl::Span<const QueuedItem> items,
-                          absl::Time now);
+                          absl::Time now, double seconds_per_cost = 0);
 
 }  // namespace radio
 

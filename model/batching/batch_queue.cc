@@ -8,23 +8,20 @@
 namespace radio {
 namespace {
 
-// How far the policy looks: more than a full batch and what it may pass over, so that a decision
-// costs the same however long the queue is.
-size_t WindowOf(const BatchLimits& limits) {
-  const size_t factor = limits.mixed_sizes ? 1 : 8;
-  return factor * (static_cast<size_t>(limits.max_images) + limits.max_passed_over);
-}
+// Where sizes do not mix, the policy looks so many times further, to find enough of one size.
+constexpr size_t kSameSizeReach = 8;
 
 }  // namespace
 
-BatchQueue::BatchQueue(BatchLimits limits, const Clock* clock) : limits_(limits), clock_(clock) {}
+BatchQueue::BatchQueue(Options options, const Clock* clock, const ModelLoad* load)
+    : options_(options), clock_(clock), load_(load), line_(options.ageing) {}
 
 absl::Status BatchQueue::Submit(std::unique_ptr<Task>& task) {
   {
     MutexLock lock(&mutex_);
     if (closed_) return MakeError(Reason::kServerDraining, "the server is shutting down");
     task->enqueued = clock_->Now();
-    tasks_.push_back(std::move(task));
+    line_.Add(std::move(task), clock_->Now());
   }
   changed_.Signal();
   return absl::OkStatus();
@@ -32,32 +29,59 @@ absl::Status BatchQueue::Submit(std::unique_ptr<Task>& task) {
 
 Batch BatchQueue::NextBatch() {
   MutexLock lock(&mutex_);
-  while (tasks_.empty() && !closed_) changed_.Wait(&mutex_);
+  while (line_.line().empty() && !closed_) changed_.Wait(&mutex_);
   return TakeBatch();
+}
+
+// More than a full batch and what it may pass over, so that a decision costs the same however long
+// the line is.
+BatchQueue::Window BatchQueue::Look(absl::Time now) const {
+  const BatchLimits& limits = options_.limits;
+  const size_t beyond = static_cast<size_t>(limits.max_passed_over) + 1;
+  const size_t batch = static_cast<size_t>(limits.max_images) + beyond;
+  size_t end = limits.mixed_sizes ? batch : kSameSizeReach * batch;
+  Window window;
+  double cost = 0;
+  const FairLine::Line& line = line_.line();
+  for (auto it = line.begin(); it != line.end() && window.items.size() < end; ++it) {
+    const Task& task = *it->second;
+    const Task::Work& work = task.work();
+    const bool cancelled = work.cancel->cancelled();
+    const bool alive = !cancelled && work.deadline > now;
+    window.items.push_back(
+        {work.image.size, work.cost, work.bytes, work.deadline, cancelled, task.skips});
+    window.places.push_back(it);
+    const bool full = cost >= limits.max_cost;
+    if (alive) cost += work.cost;
+    if (limits.mixed_sizes && !full && cost >= limits.max_cost) {
+      end = std::min(end, window.items.size() + beyond);
+    }
+  }
+  return window;
 }
 
 Batch BatchQueue::TakeBatch() {
   const absl::Time now = clock_->Now();
-  const size_t window = std::min(tasks_.size(), WindowOf(limits_));
-  std::vector<QueuedItem> items(window);
-  for (size_t i = 0; i < window; ++i) {
-    const Task::Work& work = tasks_[i]->work();
-    items[i] = {work.image.size, work.cost, work.deadline, work.cancel->cancelled()};
-  }
-  const BatchDecision decision = DecideBatch(limits_, items, now);
+  line_.Age(now);
+  const Window window = Look(now);
+  const BatchDecision decision = options_.policy(options_.limits, window.items, now,
+                                                 load_ == nullptr ? 0 : load_->seconds_per_cost());
+  if (decision.skipped.has_value()) ++window.places[*decision.skipped]->second->skips;
 
+  double cost = 0;
+  for (const size_t i : decision.run) cost += window.items[i].cost;
+  line_.AdvanceBy(cost);
   Batch batch;
-  const auto take = [&](const std::vector<size_t>& indices,
+  batch.cut = decision.cut;
+  const auto take = [&](const std::vector<size_t>& indices, bool served,
                         std::vector<std::unique_ptr<Task>>* to) {
     for (const size_t i : indices) {
-      tasks_[i]->queue_time = now - tasks_[i]->enqueued;
-      to->push_back(std::move(tasks_[i]));
+      to->push_back(line_.Take(window.places[i], served));
+      to->back()->queue_time = now - to->back()->enqueued;
     }
   };
-  take(decision.run, &batch.run);
-  take(decision.drop, &batch.dropped);
-  const auto end = tasks_.begin() + window;
-  tasks_.erase(std::remove(tasks_.begin(), end, nullptr), end);
+  take(decision.run, true, &batch.run);
+  take(decision.drop, false, &batch.dropped);
   return batch;
 }
 
@@ -71,12 +95,14 @@ void BatchQueue::Close() {
 
 size_t BatchQueue::depth() const {
   MutexLock lock(&mutex_);
-  return tasks_.size();
+  return line_.line().size();
 }
 
 absl::Duration BatchQueue::oldest_age() const {
   MutexLock lock(&mutex_);
-  return tasks_.empty() ? absl::ZeroDuration() : clock_->Now() - tasks_.front()->enqueued;
+  absl::Time oldest = absl::InfiniteFuture();
+  for (const auto& [place, task] : line_.line()) oldest = std::min(oldest, task->enqueued);
+  return line_.line().empty() ? absl::ZeroDuration() : clock_->Now() - oldest;
 }
 
 }  // namespace radio

@@ -3,7 +3,6 @@
 #define RADIO_MODEL_BATCHING_BATCH_QUEUE_H_
 
 #include <cstddef>
-#include <deque>
 #include <memory>
 #include <vector>
 
@@ -12,23 +11,37 @@
 #include "model/base/clock.h"
 #include "model/base/mutex.h"
 #include "model/batching/batch_policy.h"
+#include "model/batching/fair_line.h"
+#include "model/batching/model_load.h"
 #include "model/batching/task.h"
 
 namespace radio {
 
 struct Batch {
-  // To be computed together, in order of arrival.
+  // To be computed together.
   std::vector<std::unique_ptr<Task>> run;
-  // Not worth a computation: cancelled or expired. To be completed by whoever took the batch.
+  // Not worth a computation: see BatchDecision. To be completed by whoever took the batch.
   std::vector<std::unique_ptr<Task>> dropped;
+  BatchCut cut = BatchCut::kQueueEmpty;
 };
 
 // Thread-safe. Its size is bounded by admission, not here: every task in it holds an admission
-// permit.
+// permit. Images are served in the order of a FairLine, as far as they fit together.
 class BatchQueue {
  public:
-  // `clock` must outlive the queue.
-  BatchQueue(BatchLimits limits, const Clock* clock);
+  // DecideBatch, or what a test puts in its place.
+  using Policy = BatchDecision (*)(const BatchLimits&, absl::Span<const QueuedItem>, absl::Time,
+                                   double);
+  struct Options {
+    BatchLimits limits;
+    // An image that has waited so long counts as one step more urgent.
+    absl::Duration ageing = absl::Seconds(1);
+    Policy policy = DecideBatch;
+  };
+
+  // `clock` and `load`, which knows how fast the model is, must outlive the queue. Without `load`
+  // nothing is known.
+  BatchQueue(Options options, const Clock* clock, const ModelLoad* load = nullptr);
   BatchQueue(const BatchQueue&) = delete;
   BatchQueue& operator=(const BatchQueue&) = delete;
 
@@ -42,20 +55,28 @@ class BatchQueue {
   // Nothing more comes in; what waits is still handed out.
   void Close();
 
-  const BatchLimits& limits() const { return limits_; }
+  const BatchLimits& limits() const { return options_.limits; }
   size_t depth() const;
   // How long the oldest image has been waiting; zero when none is.
   absl::Duration oldest_age() const;
 
  private:
+  // The first of the line, as far as a batch may need them, with their places.
+  struct Window {
+    std::vector<QueuedItem> items;
+    std::vector<FairLine::Line::const_iterator> places;
+  };
+
+  Window Look(absl::Time now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Batch TakeBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const BatchLimits limits_;
+  const Options options_;
   const Clock* const clock_;
+  const ModelLoad* const load_;
 
   mutable Mutex mutex_;
   CondVar changed_;
-  std::deque<std::unique_ptr<Task>> tasks_ ABSL_GUARDED_BY(mutex_);
+  FairLine line_ ABSL_GUARDED_BY(mutex_);
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -32,6 +32,11 @@ double ModelLoad::pending() const {
   return pending_;
 }
 
+double ModelLoad::seconds_per_cost() const {
+  MutexLock lock(&mutex_);
+  return recent_cost_ > 0 ? recent_seconds_ / recent_cost_ : 0;
+}
+
 absl::Duration ModelLoad::DelayWith(double cost) const {
   MutexLock lock(&mutex_);
   if (recent_cost_ <= 0) return absl::ZeroDuration();

@@ -17,6 +17,8 @@ class ModelLoad {
   void RecordBatch(double cost, absl::Duration duration);
 
   double pending() const;
+  // Zero before the first batch was recorded.
+  double seconds_per_cost() const;
   // Time until `cost` more would be done; zero before the first batch was recorded.
   absl::Duration DelayWith(double cost) const;
 

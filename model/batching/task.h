@@ -44,6 +44,11 @@ class Task {
     std::vector<OutputRequest> outputs;
     // Token equivalents, see cost_model.h.
     double cost = 0;
+    // Of the pixels and of the answer.
+    int64_t bytes = 0;
+    // 0 is served first, greater numbers after it.
+    int priority = 0;
+    ClientId client = 0;
     // Clock time after which nobody waits for the answer.
     absl::Time deadline = absl::InfiniteFuture();
     // Never null.
@@ -67,6 +72,8 @@ class Task {
 
   // Set by the queue and by the worker.
   absl::Time enqueued = absl::InfinitePast();
+  // See QueuedItem.
+  int skips = 0;
   absl::Duration queue_time;
   absl::Duration inference_time;
 

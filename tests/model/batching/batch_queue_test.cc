@@ -23,10 +23,10 @@ std::unique_ptr<Task> MakeTask(
   });
 }
 
-BatchLimits SmallLimits() {
-  BatchLimits limits;
-  limits.max_cost = 10;
-  return limits;
+BatchQueue::Options SmallOptions() {
+  BatchQueue::Options options;
+  options.limits.max_cost = 10;
+  return options;
 }
 
 class BatchQueueTest : public testing::Test {
@@ -38,8 +38,9 @@ class BatchQueueTest : public testing::Test {
   }
 
   SimulatedClock clock_;
+  ModelLoad load_;
   std::vector<absl::Status> results_;
-  BatchQueue queue_{SmallLimits(), &clock_};
+  BatchQueue queue_{SmallOptions(), &clock_, &load_};
 };
 
 TEST_F(BatchQueueTest, HandsOutEveryTaskOnceInBatchesOfTheBudget) {
@@ -79,6 +80,27 @@ TEST_F(BatchQueueTest, CancelledTaskComesOutAsDropped) {
   const Batch batch = queue_.NextBatch();
   EXPECT_EQ(batch.run.size(), 1u);
   EXPECT_EQ(batch.dropped.size(), 1u);
+}
+
+TEST_F(BatchQueueTest, DropsWhatTheModelIsTooSlowFor) {
+  load_.RecordBatch(1, absl::Seconds(1));
+  Task::Work work;
+  work.image = TestImage({32, 32});
+  work.cost = 5;
+  work.deadline = clock_.Now() + absl::Seconds(4);
+  work.cancel = std::make_shared<CancelToken>();
+  auto task = std::make_unique<Task>(std::move(work), [](const Task::Result&) {});
+  ASSERT_TRUE(queue_.Submit(task).ok());
+  Submit(1);
+  const Batch batch = queue_.NextBatch();
+  EXPECT_EQ(batch.run.size(), 1u);
+  EXPECT_EQ(batch.dropped.size(), 1u);
+}
+
+TEST_F(BatchQueueTest, LooksAsFarAsABatchNeedsInALongLine) {
+  for (int i = 0; i < 1000; ++i) Submit(1);
+  EXPECT_EQ(queue_.NextBatch().run.size(), 10u);
+  EXPECT_EQ(queue_.depth(), 990u);
 }
 
 TEST_F(BatchQueueTest, WaitingWorkerWakesForATaskAndForClose) {

@@ -20,10 +20,10 @@ namespace {
 class BatchWorkerTest : public testing::Test {
  protected:
   std::vector<absl::Status> Run(const std::vector<uint8_t>& values, FakeEngine* engine) {
-    BatchLimits limits;
-    limits.max_cost = 1e9;
-    limits.max_images = 1000;
-    BatchQueue queue(limits, &clock_);
+    BatchQueue::Options options;
+    options.limits.max_cost = 1e9;
+    options.limits.max_images = 1000;
+    BatchQueue queue(options, &clock_);
     std::vector<absl::Status> statuses(values.size(), absl::UnknownError("not completed"));
     for (size_t i = 0; i < values.size(); ++i) {
       Task::Work work;

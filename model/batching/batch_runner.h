@@ -1,0 +1,63 @@
+// What becomes of a batch: computed, split where it fails, each of its images completed.
+#ifndef RADIO_MODEL_BATCHING_BATCH_RUNNER_H_
+#define RADIO_MODEL_BATCHING_BATCH_RUNNER_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "model/base/clock.h"
+#include "model/batching/batch_queue.h"
+#include "model/batching/model_load.h"
+#include "model/engine/engine.h"
+#include "model/metrics_sink.h"
+
+namespace radio {
+
+// Not thread-safe. When the engine fails on a batch, the batch is split and tried again, so that
+// only the image that breaks it fails: at most 2 log2(n) + 1 more runs for one bad image among n.
+class BatchRunner {
+ public:
+  struct Options {
+    // Name of the served model.
+    std::string model;
+    // Pixels per side of a token, for the report.
+    int patch_size = 16;
+  };
+  // What the runner works with; all must outlive it.
+  struct Parts {
+    const BatchQueue* queue;
+    Engine* engine;
+    ModelLoad* load;
+    const Clock* clock;
+    MetricsSink* metrics;
+    // Runs a completion soon, exactly once, without making the caller wait.
+    std::function<void(absl::AnyInvocable<void()>)> schedule;
+  };
+
+  BatchRunner(Options options, Parts parts)
+      : options_(std::move(options)), parts_(std::move(parts)) {}
+
+  // Blocks while the engine computes. Every task of `batch` is completed.
+  void Run(Batch batch);
+
+ private:
+  using TaskSpan = absl::Span<const std::unique_ptr<Task>>;
+
+  void Drop(std::unique_ptr<Task> task);
+  void Compute(std::vector<std::unique_ptr<Task>> tasks, BatchCut cut);
+  // One result per task.
+  std::vector<absl::StatusOr<ItemOutputs>> RunIsolated(TaskSpan tasks);
+  void CompleteLater(std::unique_ptr<Task> task, absl::StatusOr<ItemOutputs> outputs);
+
+  const Options options_;
+  const Parts parts_;
+};
+
+}  // namespace radio
+
+#endif  // RADIO_MODEL_BATCHING_BATCH_RUNNER_H_

@@ -1,0 +1,66 @@
+#include "model/batching/fair_line.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace radio {
+namespace {
+
+// Clients without waiting images that are remembered before a search for ones to forget.
+constexpr size_t kMaxIdleClients = 64;
+
+}  // namespace
+
+void FairLine::Add(std::unique_ptr<Task> task, absl::Time now) {
+  const Task::Work& work = task->work();
+  Client& client = clients_[work.client];
+  if (client.waiting++ == 0) ++active_;
+  const Place place{work.priority, std::max(virtual_time_, client.finish), next_sequence_++};
+  client.finish = place.start + work.cost;
+  if (place.priority > 0) promotions_.emplace(now + ageing_, place);
+  line_.emplace_hint(line_.end(), place, std::move(task));
+}
+
+void FairLine::Age(absl::Time now) {
+  while (!promotions_.empty() && promotions_.begin()->first <= now) {
+    const auto [due, place] = *promotions_.begin();
+    promotions_.erase(promotions_.begin());
+    auto node = line_.extract(place);
+    // Taken since.
+    if (node.empty()) continue;
+    --node.key().priority;
+    if (node.key().priority > 0) promotions_.emplace(due + ageing_, node.key());
+    line_.insert(std::move(node));
+  }
+}
+
+void FairLine::AdvanceBy(double cost) {
+  if (line_.empty()) return;
+  virtual_time_ = std::max(virtual_time_, line_.begin()->first.start) + cost / active_;
+}
+
+std::unique_ptr<Task> FairLine::Take(Line::const_iterator at, bool served) {
+  std::unique_ptr<Task> task = std::move(line_.extract(at).mapped());
+  Client& client = clients_[task->work().client];
+  if (--client.waiting == 0) --active_;
+  if (!served) client.finish = std::max(virtual_time_, client.finish - task->work().cost);
+  Forget();
+  return task;
+}
+
+void FairLine::Forget() {
+  if (line_.empty()) {
+    clients_.clear();
+    promotions_.clear();
+    virtual_time_ = 0;
+  } else if (clients_.size() > 2 * static_cast<size_t>(active_) + kMaxIdleClients) {
+    for (auto it = clients_.begin(); it != clients_.end();) {
+      // Whoever was served ahead of the others stays.
+      const bool even = it->second.waiting == 0 && it->second.finish <= virtual_time_;
+      it = even ? clients_.erase(it) : std::next(it);
+    }
+  }
+}
+
+}  // namespace radio
