@@ -61,6 +61,7 @@ struct FeatureExtractor::Item {
 absl::StatusOr<AdmissionPermit> FeatureExtractor::Admit(const ExtractRequest& request) {
   const ServedModel& model = *request.model;
   Admission::Demand demand;
+  demand.client = request.client;
   demand.items = static_cast<int>(request.images.size());
   demand.batch_cost = model.queue().limits().max_cost;
   demand.batch_images = model.queue().limits().max_images;
@@ -104,7 +105,7 @@ void FeatureExtractor::Extract(ExtractRequest request, Done done) {
     item->received = now;
     const absl::StatusOr<Size> size = PlannedSize(request, images[i]);
     if (size.ok()) {
-      item->pending = std::make_unique<PendingCost>(&call->model->load(),
+      item->pending = std::make_unique<PendingCost>(&call->model->load(), call->client,
                                                     call->model->cost_model().CostOf(*size));
     }
     item->source = std::move(images[i]);

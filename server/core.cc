@@ -15,6 +15,7 @@ Admission::Options AdmissionOptions(const config::ServerConfig& config) {
   Admission::Options options;
   options.max_items = config.max_inflight_items();
   options.max_bytes = config.max_inflight_bytes();
+  options.client_share = config.client_share_percent() / 100.0;
   options.max_queue_delay = absl::Milliseconds(config.max_queue_delay_ms());
   return options;
 }

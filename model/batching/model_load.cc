@@ -1,7 +1,5 @@
 #include "model/batching/model_load.h"
 
-#include <algorithm>
-
 namespace radio {
 namespace {
 
@@ -10,15 +8,23 @@ constexpr double kDecay = 15.0 / 16.0;
 
 }  // namespace
 
-void ModelLoad::AddPending(double cost) {
+void ModelLoad::AddPending(ClientId client, double cost) {
   MutexLock lock(&mutex_);
-  pending_ += cost;
+  for (Pending* pending : {&all_, &clients_[client]}) {
+    pending->cost += cost;
+    ++pending->images;
+  }
 }
 
-void ModelLoad::RemovePending(double cost) {
+void ModelLoad::RemovePending(ClientId client, double cost) {
   MutexLock lock(&mutex_);
-  // Sums of doubles need not cancel exactly.
-  pending_ = std::max(0.0, pending_ - cost);
+  const auto mine = clients_.find(client);
+  for (Pending* pending : {&all_, &mine->second}) {
+    pending->cost -= cost;
+    // Sums of doubles need not cancel exactly.
+    if (--pending->images == 0) pending->cost = 0;
+  }
+  if (mine->second.images == 0) clients_.erase(mine);
 }
 
 void ModelLoad::RecordBatch(double cost, absl::Duration duration) {
@@ -27,20 +33,24 @@ void ModelLoad::RecordBatch(double cost, absl::Duration duration) {
   recent_seconds_ = recent_seconds_ * kDecay + absl::ToDoubleSeconds(duration);
 }
 
+ModelLoad::Snapshot ModelLoad::Look(ClientId client) const {
+  MutexLock lock(&mutex_);
+  const auto mine = clients_.find(client);
+  return {all_.cost, mine == clients_.end() ? 0 : mine->second.cost, SecondsPerCost()};
+}
+
 double ModelLoad::pending() const {
   MutexLock lock(&mutex_);
-  return pending_;
+  return all_.cost;
 }
 
 double ModelLoad::seconds_per_cost() const {
   MutexLock lock(&mutex_);
-  return recent_cost_ > 0 ? recent_seconds_ / recent_cost_ : 0;
+  return SecondsPerCost();
 }
 
-absl::Duration ModelLoad::DelayWith(double cost) const {
-  MutexLock lock(&mutex_);
-  if (recent_cost_ <= 0) return absl::ZeroDuration();
-  return absl::Seconds((pending_ + cost) * recent_seconds_ / recent_cost_);
+double ModelLoad::SecondsPerCost() const {
+  return recent_cost_ > 0 ? recent_seconds_ / recent_cost_ : 0;
 }
 
 }  // namespace radio

@@ -7,14 +7,14 @@ namespace {
 
 TEST(ModelLoadTest, EstimatesNothingBeforeTheFirstBatch) {
   ModelLoad load;
-  load.AddPending(100);
+  load.AddPending(0, 100);
   EXPECT_EQ(load.DelayWith(50), absl::ZeroDuration());
 }
 
 TEST(ModelLoadTest, DelayIsPendingWorkOverTheMeasuredRate) {
   ModelLoad load;
   load.RecordBatch(100, absl::Seconds(1));
-  load.AddPending(150);
+  load.AddPending(0, 150);
   EXPECT_EQ(load.DelayWith(50), absl::Seconds(2));
 }
 
@@ -28,10 +28,13 @@ TEST(ModelLoadTest, RateFollowsAChangeWithinAFewDozenBatches) {
 TEST(ModelLoadTest, PendingCostIsGivenBackOnDestruction) {
   ModelLoad load;
   {
-    PendingCost a(&load, 10);
-    PendingCost b(&load, 5);
+    PendingCost a(&load, 1, 10);
+    PendingCost b(&load, 2, 5);
     EXPECT_EQ(load.pending(), 15);
+    EXPECT_EQ(load.Look(1).pending_of_client, 10);
+    EXPECT_EQ(load.Look(3).pending_of_client, 0);
   }
+  EXPECT_EQ(load.Look(1).pending_of_client, 0);
   EXPECT_EQ(load.pending(), 0);
 }
 
