@@ -40,8 +40,8 @@ constexpr std::array<ReasonInfo, 20> kReasons = {{
     {Reason::kQueueFull, Code::kResourceExhausted, "QUEUE_FULL",
      "More work is waiting than can be done in time; retry after the pushback."},
     {Reason::kMemoryBudgetExceeded, Code::kResourceExhausted, "MEMORY_BUDGET_EXCEEDED",
-     "Requests and responses in the server hold all the memory they may; retry after the "
-     "pushback."},
+     "Requests and responses in the server hold all the memory they may, or the device has none "
+     "left for this image; retry after the pushback."},
     {Reason::kDeadlineUnmeetable, Code::kDeadlineExceeded, "DEADLINE_UNMEETABLE",
      "The work ahead would take longer than the deadline allows."},
     {Reason::kExpiredInQueue, Code::kDeadlineExceeded, "EXPIRED_IN_QUEUE",

@@ -27,6 +27,8 @@ struct BatchReport {
   double max_cost = 0;
   absl::Duration duration;
   BatchCut cut = BatchCut::kQueueEmpty;
+  // Runs of it, or of parts of it, that failed for lack of memory.
+  int out_of_memory = 0;
 };
 
 // Thread-safe, non-blocking, cannot fail. `model` is always the name of a served model.

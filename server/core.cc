@@ -24,6 +24,7 @@ BatchLimits LimitsOf(const config::ServerConfig& config, const LoadedModel& mode
   BatchLimits limits;
   limits.max_cost = static_cast<double>(config.max_batch_cost());
   if (limits.max_cost == 0) limits.max_cost = model.device == "cpu" ? kCpuBatchCost : kGpuBatchCost;
+  limits.max_bytes = config.max_batch_bytes();
   limits.max_images = config.max_batch_images();
   limits.mixed_sizes = model.spec.mixed_sizes;
   return limits;
@@ -135,6 +136,7 @@ void Core::SampleModel(const ServedModel& model, std::vector<server::Sample>* sa
   }
   add(Metric::kQueueDepth, {spec.name}, static_cast<double>(model.queue().depth()));
   add(Metric::kQueueOldestAge, {spec.name}, absl::ToDoubleSeconds(model.queue().oldest_age()));
+  add(Metric::kBatchBudget, {spec.name}, model.queue().budget().current());
   add(Metric::kModelLoadDuration, {spec.name}, absl::ToDoubleSeconds(facts.load_duration));
   add(Metric::kModelInfo,
       {spec.name, spec.version, spec.architecture, spec.precision, facts.device,

@@ -22,7 +22,7 @@ constexpr double kPowersOfTwo[] = {1, 2, 4, 8, 16, 32, 64, 128, 256};
 constexpr double kTokens[] = {256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072};
 constexpr double kRatios[] = {.1, .2, .3, .4, .5, .6, .7, .8, .9, 1};
 
-constexpr std::array<MetricInfo, 38> kMetrics = {{
+constexpr std::array<MetricInfo, 41> kMetrics = {{
     {Metric::kRequestsStarted,
      kCounter,
      "radio_requests_started_total",
@@ -82,6 +82,20 @@ constexpr std::array<MetricInfo, 38> kMetrics = {{
      "How long a batch ran. The rate of its sum is the share of time that the model was busy.",
      kStageSeconds},
     {Metric::kTokens, kCounter, "radio_tokens_total", "model", "Backbone tokens computed.", {}},
+    {Metric::kBatchCuts,
+     kCounter,
+     "radio_batch_cuts_total",
+     "model,cut",
+     "Batches by what kept them from being larger: queue_empty (nothing else waited), cost, images "
+     "or bytes (the limit of a batch), size (the model takes one size at a time), deadline (a "
+     "larger batch would have ended too late for an image in it).",
+     {}},
+    {Metric::kOutOfMemory,
+     kCounter,
+     "radio_out_of_memory_total",
+     "model",
+     "Runs that the device had no memory for. Their batches were run again in smaller parts.",
+     {}},
 
     {Metric::kInflightItems,
      kGauge,
@@ -118,6 +132,13 @@ constexpr std::array<MetricInfo, 38> kMetrics = {{
      "radio_queue_oldest_age_seconds",
      "model",
      "How long the oldest image has been waiting for a batch.",
+     {}},
+    {Metric::kBatchBudget,
+     kGauge,
+     "radio_batch_budget_cost",
+     "model",
+     "What a batch may cost now, in token equivalents: less than configured after the device ran "
+     "out of memory.",
      {}},
     {Metric::kPreprocessThreads,
      kGauge,
@@ -228,6 +249,7 @@ const MetricInfo& InfoOf(Metric metric) { return kMetrics[static_cast<size_t>(me
 std::vector<std::string> LabelValues(absl::string_view label) {
   if (label == "method") return {"Extract", "ExtractStream", "ListModels", "GetModel"};
   if (label == "outcome") return {"ok", "rejected", "invalid", "failed", "cancelled", "expired"};
+  if (label == "cut") return {"queue_empty", "cost", "images", "bytes", "size", "deadline"};
   if (label == "stage") return {"preprocess", "queue", "inference"};
   if (label == "level") return {"debug", "info", "warning", "error"};
   if (label == "reason") return Reasons();

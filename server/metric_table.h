@@ -27,6 +27,8 @@ enum class Metric {
   kBatchFill,
   kBatchDuration,
   kTokens,
+  kBatchCuts,
+  kOutOfMemory,
   // From here on: read when Prometheus scrapes.
   kInflightItems,
   kInflightItemsLimit,
@@ -34,6 +36,7 @@ enum class Metric {
   kInflightBytesLimit,
   kQueueDepth,
   kQueueOldestAge,
+  kBatchBudget,
   kPreprocessThreads,
   kPreprocessQueueDepth,
   kImagesQuarantined,

@@ -104,6 +104,8 @@ void Metrics::BatchFinished(absl::string_view model, const BatchReport& report) 
   const size_t index = ModelIndex(model);
   Counter(Metric::kBatches, {index}).Increment();
   Counter(Metric::kTokens, {index}).Increment(report.tokens);
+  Counter(Metric::kBatchCuts, {index, static_cast<size_t>(report.cut)}).Increment();
+  Counter(Metric::kOutOfMemory, {index}).Increment(report.out_of_memory);
   Histogram(Metric::kBatchImages, {index}).Observe(report.images);
   Histogram(Metric::kBatchTokens, {index}).Observe(report.tokens);
   if (report.max_cost > 0) {

@@ -29,6 +29,7 @@ class MonitoredEngine : public Engine {
     End(clock_->Now());
     return results;
   }
+  void ReleaseMemory() override { engine_->ReleaseMemory(); }
   bool healthy() const override { return engine_->healthy(); }
   std::string description() const override { return engine_->description(); }
 

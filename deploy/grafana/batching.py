@@ -84,6 +84,24 @@ def batching():
             (mean("radio_batch_fill_ratio", "model", MODEL), "mean {{model}}"),
             (quantile(0.95, "radio_batch_fill_ratio", "model", MODEL), "p95 {{model}}"),
         ),
+        timeseries(
+            "Why batches are not larger",
+            "Batches by what cut them. queue_empty: nothing else waited, the model keeps up.",
+            "batches/s",
+            (rate("radio_batch_cuts_total", "cut", MODEL), "{{cut}}"),
+        ),
+        timeseries(
+            "Budget of a batch",
+            "What a batch may cost now. Below its usual height: the device ran out of memory.",
+            "short",
+            (f"radio_batch_budget_cost{{{MODEL}}}", "{{model}} {{instance}}"),
+        ),
+        timeseries(
+            "Out of memory",
+            "Runs that the device had no memory for; their batches were run again in parts.",
+            "runs/s",
+            (rate("radio_out_of_memory_total", "model", MODEL), "{{model}}"),
+        ),
     )
     board.row(
         "Before the batch",

@@ -14,7 +14,11 @@ constexpr size_t kSameSizeReach = 8;
 }  // namespace
 
 BatchQueue::BatchQueue(Options options, const Clock* clock, const ModelLoad* load)
-    : options_(options), clock_(clock), load_(load), line_(options.ageing) {}
+    : options_(options),
+      clock_(clock),
+      load_(load),
+      budget_(options.limits.max_cost),
+      line_(options.ageing) {}
 
 absl::Status BatchQueue::Submit(std::unique_ptr<Task>& task) {
   {
@@ -35,8 +39,7 @@ Batch BatchQueue::NextBatch() {
 
 // More than a full batch and what it may pass over, so that a decision costs the same however long
 // the line is.
-BatchQueue::Window BatchQueue::Look(absl::Time now) const {
-  const BatchLimits& limits = options_.limits;
+BatchQueue::Window BatchQueue::Look(const BatchLimits& limits, absl::Time now) const {
   const size_t beyond = static_cast<size_t>(limits.max_passed_over) + 1;
   const size_t batch = static_cast<size_t>(limits.max_images) + beyond;
   size_t end = limits.mixed_sizes ? batch : kSameSizeReach * batch;
@@ -63,9 +66,11 @@ BatchQueue::Window BatchQueue::Look(absl::Time now) const {
 Batch BatchQueue::TakeBatch() {
   const absl::Time now = clock_->Now();
   line_.Age(now);
-  const Window window = Look(now);
-  const BatchDecision decision = options_.policy(options_.limits, window.items, now,
-                                                 load_ == nullptr ? 0 : load_->seconds_per_cost());
+  BatchLimits limits = options_.limits;
+  limits.max_cost = budget_.current();
+  const Window window = Look(limits, now);
+  const BatchDecision decision =
+      options_.policy(limits, window.items, now, load_ == nullptr ? 0 : load_->seconds_per_cost());
   if (decision.skipped.has_value()) ++window.places[*decision.skipped]->second->skips;
 
   double cost = 0;

@@ -12,6 +12,7 @@
 #include "model/base/mutex.h"
 #include "model/batching/batch_policy.h"
 #include "model/batching/fair_line.h"
+#include "model/batching/live_budget.h"
 #include "model/batching/model_load.h"
 #include "model/batching/task.h"
 
@@ -56,6 +57,9 @@ class BatchQueue {
   void Close();
 
   const BatchLimits& limits() const { return options_.limits; }
+  // Batches cost no more than this at the moment. Whoever runs them reports to it.
+  LiveBudget& budget() { return budget_; }
+  const LiveBudget& budget() const { return budget_; }
   size_t depth() const;
   // How long the oldest image has been waiting; zero when none is.
   absl::Duration oldest_age() const;
@@ -67,12 +71,14 @@ class BatchQueue {
     std::vector<FairLine::Line::const_iterator> places;
   };
 
-  Window Look(absl::Time now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Window Look(const BatchLimits& limits, absl::Time now) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Batch TakeBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
   const Clock* const clock_;
   const ModelLoad* const load_;
+  LiveBudget budget_;
 
   mutable Mutex mutex_;
   CondVar changed_;

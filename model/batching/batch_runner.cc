@@ -6,6 +6,21 @@
 #include "model/errors.h"
 
 namespace radio {
+namespace {
+
+// A budget that a batch was filled up to may be a rounding error below the batch's cost.
+constexpr double kRounding = 1 + 1e-9;
+
+// Until other images have left the device.
+constexpr absl::Duration kRetryWithoutMemory = absl::Seconds(1);
+
+double CostOf(absl::Span<const std::unique_ptr<Task>> tasks) {
+  double cost = 0;
+  for (const std::unique_ptr<Task>& task : tasks) cost += task->work().cost;
+  return cost;
+}
+
+}  // namespace
 
 void BatchRunner::Run(Batch batch) {
   for (std::unique_ptr<Task>& task : batch.dropped) Drop(std::move(task));
@@ -28,17 +43,18 @@ void BatchRunner::Drop(std::unique_ptr<Task> task) {
 
 void BatchRunner::Compute(std::vector<std::unique_ptr<Task>> tasks, BatchCut cut) {
   const absl::Time start = parts_.clock->Now();
-  std::vector<absl::StatusOr<ItemOutputs>> results = RunIsolated(tasks);
-
   BatchReport report;
+  report.max_cost = parts_.queue->budget().current();
+  Results results = RunIsolated(tasks, &report.out_of_memory);
+  if (report.out_of_memory == 0) parts_.queue->budget().Success();
+
   report.duration = parts_.clock->Now() - start;
   report.images = static_cast<int>(tasks.size());
-  report.max_cost = parts_.queue->limits().max_cost;
+  report.cost = CostOf(tasks);
   report.cut = cut;
   for (const std::unique_ptr<Task>& task : tasks) {
     const Size size = task->work().image.size;
     report.tokens += (size.height / options_.patch_size) * (size.width / options_.patch_size);
-    report.cost += task->work().cost;
   }
   parts_.load->RecordBatch(report.cost, report.duration);
   parts_.metrics->BatchFinished(options_.model, report);
@@ -48,22 +64,36 @@ void BatchRunner::Compute(std::vector<std::unique_ptr<Task>> tasks, BatchCut cut
   }
 }
 
-std::vector<absl::StatusOr<ItemOutputs>> BatchRunner::RunIsolated(TaskSpan tasks) {
+BatchRunner::Results BatchRunner::RunIsolated(TaskSpan tasks, int* out_of_memory) {
+  // Only parts of a batch that ran out of memory cost more.
+  if (tasks.size() > 1 && CostOf(tasks) > parts_.queue->budget().current() * kRounding) {
+    return RunHalves(tasks, out_of_memory);
+  }
   std::vector<BatchItem> items;
   items.reserve(tasks.size());
   for (const std::unique_ptr<Task>& task : tasks) {
     items.push_back({&task->work().image, &task->work().outputs});
   }
-  absl::StatusOr<std::vector<absl::StatusOr<ItemOutputs>>> results = parts_.engine->Run(items);
+  absl::StatusOr<Results> results = parts_.engine->Run(items);
   if (results.ok()) return *std::move(results);
 
-  const bool device_failed = ReasonOf(results.status()) == Reason::kDeviceError;
-  if (tasks.size() == 1 || device_failed) {
-    return std::vector<absl::StatusOr<ItemOutputs>>(tasks.size(), results.status());
+  absl::Status status = results.status();
+  if (ReasonOf(status) == Reason::kDeviceError) return Results(tasks.size(), status);
+  if (IsOutOfMemory(status)) {
+    ++*out_of_memory;
+    parts_.engine->ReleaseMemory();
+    parts_.queue->budget().OutOfMemory(CostOf(tasks));
+    status = MakeError(Reason::kMemoryBudgetExceeded, "the device has no memory for this image");
+    SetRetryAfter(&status, kRetryWithoutMemory);
   }
+  if (tasks.size() == 1) return Results(1, status);
+  return RunHalves(tasks, out_of_memory);
+}
+
+BatchRunner::Results BatchRunner::RunHalves(TaskSpan tasks, int* out_of_memory) {
   const size_t half = tasks.size() / 2;
-  std::vector<absl::StatusOr<ItemOutputs>> all = RunIsolated(tasks.subspan(0, half));
-  std::vector<absl::StatusOr<ItemOutputs>> rest = RunIsolated(tasks.subspan(half));
+  Results all = RunIsolated(tasks.subspan(0, half), out_of_memory);
+  Results rest = RunIsolated(tasks.subspan(half), out_of_memory);
   std::move(rest.begin(), rest.end(), std::back_inserter(all));
   return all;
 }

@@ -20,6 +20,10 @@ namespace radio {
 
 // Not thread-safe. When the engine fails on a batch, the batch is split and tried again, so that
 // only the image that breaks it fails: at most 2 log2(n) + 1 more runs for one bad image among n.
+//
+// When the device runs out of memory, memory is released, the queue's live budget is lowered, and
+// the batch is run in parts that fit the new budget. An image that does not fit even alone gets
+// MEMORY_BUDGET_EXCEEDED: later there may be more room.
 class BatchRunner {
  public:
   struct Options {
@@ -30,7 +34,8 @@ class BatchRunner {
   };
   // What the runner works with; all must outlive it.
   struct Parts {
-    const BatchQueue* queue;
+    // Whose budget a lack of memory lowers.
+    BatchQueue* queue;
     Engine* engine;
     ModelLoad* load;
     const Clock* clock;
@@ -46,12 +51,14 @@ class BatchRunner {
   void Run(Batch batch);
 
  private:
+  using Results = std::vector<absl::StatusOr<ItemOutputs>>;
   using TaskSpan = absl::Span<const std::unique_ptr<Task>>;
 
   void Drop(std::unique_ptr<Task> task);
   void Compute(std::vector<std::unique_ptr<Task>> tasks, BatchCut cut);
-  // One result per task.
-  std::vector<absl::StatusOr<ItemOutputs>> RunIsolated(TaskSpan tasks);
+  // One result per task. Counts the runs that failed for lack of memory.
+  Results RunIsolated(TaskSpan tasks, int* out_of_memory);
+  Results RunHalves(TaskSpan tasks, int* out_of_memory);
   void CompleteLater(std::unique_ptr<Task> task, absl::StatusOr<ItemOutputs> outputs);
 
   const Options options_;

@@ -23,8 +23,8 @@ class Engine {
 
   // Runs the images as one batch; result i belongs to item i. An item whose own output is not
   // finite has NON_FINITE_OUTPUT in its place. A status instead of results (INFERENCE_FAILED,
-  // DEVICE_ERROR) means that no item was computed; the engine stays usable unless `healthy` turns
-  // false.
+  // DEVICE_ERROR) means that no item was computed and that nothing is kept of the batch; the engine
+  // stays usable unless `healthy` turns false. IsOutOfMemory of it: a smaller batch may pass.
   //
   // Blocks for the whole computation. Thread-safe: concurrent calls are served one after the other.
   // Images must have supported sizes, and equal ones where the model's `mixed_sizes` is false;
@@ -32,6 +32,10 @@ class Engine {
   // memory and may outlive the engine.
   virtual absl::StatusOr<std::vector<absl::StatusOr<ItemOutputs>>> Run(
       absl::Span<const BatchItem> batch) = 0;
+
+  // Gives memory that is kept for later back to the device, after a run that had too little. May
+  // block.
+  virtual void ReleaseMemory() {}
 
   // False once the device is beyond use. Never blocks.
   virtual bool healthy() const { return true; }

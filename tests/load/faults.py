@@ -4,7 +4,7 @@ import socket
 import time
 
 import grpc
-from stub import DEVICE_LOST, HANG, POISON, Stub, total
+from stub import DEVICE_LOST, HANG, LITTLE_MEMORY, POISON, Stub, total
 
 OUTCOMES = "radio_images_total"
 
@@ -58,6 +58,33 @@ def lost_device(folder, api):
     try:
         code, seconds = ended_with(server, api.request(DEVICE_LOST), api.service(api.channel(server.grpc)), 60)
         yield "a lost device ends the process with 71", f"exit {code} after {seconds:.1f} s", code == 71 and seconds < 5
+    finally:
+        server.close()
+
+
+def little_memory(folder, api):
+    """A device that runs out of memory for a while."""
+    server = Stub(folder, "max_batch_cost: 64\nmax_batch_images: 16")
+    try:
+        service = api.service(api.channel(server.grpc))
+        service.Extract(api.request(7), timeout=10)
+
+        def budget():
+            return total(server.scrape(), "radio_batch_budget_cost")
+
+        full = budget()
+        results = service.Extract(api.request(*[LITTLE_MEMORY] * 8), timeout=30).results
+        bad = sum(r.status.code != 0 for r in results)
+        yield "8 images of which memory holds 2 are all answered", f"{len(results) - bad} of 8", bad == 0
+        low = budget()
+        yield f"and the budget falls to half of {full:.0f} or less", f"{low:.0f}", 0 < low <= full / 2
+        begun, batches = time.monotonic(), 0
+        while budget() < full and time.monotonic() < begun + 60:
+            service.Extract(api.request(7), timeout=10)
+            batches += 1
+        measured = f"{budget():.0f} after {batches} batches, {time.monotonic() - begun:.1f} s"
+        yield "and recovers within 60 s", measured, budget() == full
+        yield "the process lives", f"exit {server.process.poll()}", server.process.poll() is None
     finally:
         server.close()
 

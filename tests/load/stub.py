@@ -19,6 +19,8 @@ SERVER = REPOSITORY / "bazel-bin/tests/load/stub_server"
 RADIO = REPOSITORY / "bazel-bin/client/radio"
 # First bytes of images that make their batch fail (stub_server.cc).
 POISON, HANG, DEVICE_LOST, STAMPED = 250, 251, 252, 253
+# One of an image for which there is little memory: its batch may hold two.
+LITTLE_MEMORY = 254
 
 
 def free_port():

@@ -32,6 +32,9 @@ constexpr uint8_t kDeviceLost = 252;
 // The next eight bytes are the caller's deadline (little-endian, Unix time in ms). An image that
 // runs later than that is reported on standard error.
 constexpr uint8_t kStamped = 253;
+// As if the device had memory for two images.
+constexpr uint8_t kLittleMemory = 254;
+constexpr size_t kImagesInLittleMemory = 2;
 // The self-test's image: loading is not part of what is measured.
 constexpr uint8_t kSelfTest = 51;
 
@@ -58,6 +61,9 @@ class StubEngine : public radio::FakeEngine {
         case kStamped:
           ReportIfLate(item.image->pixels.data);
           break;
+        case kLittleMemory:
+          if (batch.size() > kImagesInLittleMemory) return OutOfMemory();
+          break;
         case kDeviceLost:
           healthy_ = false;
           return radio::MakeError(radio::Reason::kDeviceError, "device lost");
@@ -72,6 +78,12 @@ class StubEngine : public radio::FakeEngine {
     std::memcpy(&deadline, pixels.data() + 1, sizeof(deadline));
     const int64_t late = absl::ToUnixMillis(absl::Now()) - deadline;
     if (late > 0) std::fprintf(stderr, "ran %d ms late\n", static_cast<int>(late));
+  }
+
+  static absl::Status OutOfMemory() {
+    absl::Status status = radio::MakeError(radio::Reason::kInferenceFailed, "out of memory");
+    radio::SetOutOfMemory(&status);
+    return status;
   }
 
   std::atomic<bool> healthy_ = true;

@@ -34,6 +34,7 @@ CHECKS = {
     "kill": (11, restarts.killed_under_load),
     "hang": (12, faults.hung_batch),
     "device": (12, faults.lost_device),
+    "memory": (12, faults.little_memory),
     "listener": (12, faults.dead_listener),
     "leak": (13, soak.leak),
     "counts": (14, faults.counts_after_hostile_requests),

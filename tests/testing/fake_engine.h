@@ -27,10 +27,19 @@ class FakeEngine : public Engine {
 
   absl::StatusOr<std::vector<absl::StatusOr<ItemOutputs>>> Run(
       absl::Span<const BatchItem> batch) override;
+  void ReleaseMemory() override {
+    MutexLock lock(&mutex_);
+    ++releases_;
+  }
   std::string description() const override { return "fake"; }
 
   // Images of each Run so far, in order.
   std::vector<int> batch_sizes() const;
+  // Calls of ReleaseMemory so far.
+  int releases() const {
+    MutexLock lock(&mutex_);
+    return releases_;
+  }
 
  private:
   ItemOutputs OutputsOf(const BatchItem& item) const;
@@ -39,6 +48,7 @@ class FakeEngine : public Engine {
   const Hook hook_;
   mutable Mutex mutex_;
   std::vector<int> batch_sizes_ ABSL_GUARDED_BY(mutex_);
+  int releases_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 // A spec of a small mixed-size model: patch 16, sides up to 1024, backbone of 8 channels, adaptor

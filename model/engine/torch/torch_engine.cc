@@ -1,5 +1,6 @@
 #include "model/engine/torch/torch_engine.h"
 
+#include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>
 #include <c10/core/Device.h>
 #include <c10/core/InferenceMode.h>
@@ -120,6 +121,16 @@ absl::StatusOr<std::vector<absl::StatusOr<ItemOutputs>>> TorchEngine::Run(
     const absl::Status status = StatusOf(error, spec_.name);
     if (ReasonOf(status) == Reason::kDeviceError) healthy_.store(false, std::memory_order_relaxed);
     return status;
+  }
+}
+
+void TorchEngine::ReleaseMemory() {
+  if (options_.device == "cpu") return;
+  MutexLock lock(&mutex_);
+  try {
+    at::accelerator::emptyCache();
+  } catch (const std::exception&) {
+    // The next run says what is wrong with the device.
   }
 }
 

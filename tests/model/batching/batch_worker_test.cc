@@ -40,12 +40,15 @@ class BatchWorkerTest : public testing::Test {
       ThreadPool completions("completions", 1);
       BatchWorker worker({"m", 16}, {&queue, engine, &completions, &load_, &clock_, &metrics_});
     }
+    budget_ = queue.budget().current();
     return statuses;
   }
 
   SimulatedClock clock_;
   ModelLoad load_;
   FakeMetrics metrics_;
+  // The queue's live budget after Run.
+  double budget_ = 0;
   std::shared_ptr<CancelToken> cancel_ = std::make_shared<CancelToken>();
 };
 
@@ -104,6 +107,39 @@ TEST_F(BatchWorkerTest, CancelledImagesNeverReachTheEngine) {
   FakeEngine engine(TestSpec());
   for (const absl::Status& status : Run({1, 2}, &engine)) EXPECT_TRUE(absl::IsCancelled(status));
   EXPECT_TRUE(engine.batch_sizes().empty());
+}
+
+// There is memory for so many images.
+FakeEngine::Hook MemoryFor(size_t images) {
+  return [images](absl::Span<const BatchItem> batch) {
+    absl::Status status;
+    if (batch.size() > images) {
+      status = MakeError(Reason::kInferenceFailed, "out of memory");
+      SetOutOfMemory(&status);
+    }
+    return status;
+  };
+}
+
+TEST_F(BatchWorkerTest, BatchWithoutMemoryIsRunInPartsThatFit) {
+  FakeEngine engine(TestSpec(), MemoryFor(4));
+  for (const absl::Status& status : Run(std::vector<uint8_t>(16, 1), &engine)) {
+    EXPECT_TRUE(status.ok()) << status;
+  }
+  // The second eight are not tried at once again.
+  EXPECT_THAT(engine.batch_sizes(), testing::ElementsAre(16, 8, 4, 4, 4, 4));
+  EXPECT_EQ(engine.releases(), 2);
+  EXPECT_EQ(budget_, 4 * 7) << "half of what did not fit";
+  ASSERT_EQ(metrics_.batches().size(), 1u);
+  EXPECT_EQ(metrics_.batches()[0].out_of_memory, 2);
+}
+
+TEST_F(BatchWorkerTest, ImageWithoutMemoryEvenAloneIsToComeBackLater) {
+  FakeEngine engine(TestSpec(), MemoryFor(0));
+  for (const absl::Status& status : Run({1, 2}, &engine)) {
+    EXPECT_EQ(ReasonOf(status), Reason::kMemoryBudgetExceeded);
+    EXPECT_TRUE(RetryAfterOf(status).has_value());
+  }
 }
 
 TEST_F(BatchWorkerTest, BatchDurationsSetTheExpectedDelay) {
