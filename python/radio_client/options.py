@@ -7,7 +7,7 @@ from pathlib import Path
 import grpc
 
 _SCHEMES = ("dns:", "unix:", "unix-abstract:", "ipv4:", "ipv6:", "xds:")
-_LOCAL = ("localhost:", "127.0.0.1:", "[::1]:", "unix")
+_LOCAL = ("localhost:", "127.0.0.1:", "[::1]:")
 
 
 @dataclass(frozen=True)
@@ -130,11 +130,14 @@ def make_options(
 
 
 def _is_this_machine(server: str) -> bool:
+    """Whether every address that a target may mean is this machine: of a list, all of it."""
+    if server.startswith(("unix:", "unix-abstract:")):
+        return True
     for scheme in ("dns:///", "dns:", "ipv4:", "ipv6:"):
         if server.startswith(scheme):
             server = server[len(scheme) :]
             break
-    return server.startswith(_LOCAL)
+    return all(address.startswith(_LOCAL) for address in server.split(","))
 
 
 def _read_pem(option: str, path: str) -> bytes | None:

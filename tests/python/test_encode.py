@@ -408,8 +408,15 @@ def test_wrong_arguments_are_refused_before_anything_is_sent(wrong, message):
         ({"deadline": 0}, "deadline"),
         ({"target": "example.org:1", "token": "t"}, "in the clear"),
         ({"target": ["localhost:1", "ipv4:192.0.2.1:1"], "token": "t"}, "in the clear to ipv4:192.0.2.1:1"),
+        ({"target": "ipv4:127.0.0.1:1,192.0.2.1:1", "token": "t"}, "in the clear"),
+        ({"target": "unix.example.org:1", "token": "t"}, "in the clear"),
     ],
 )
 def test_wrong_options_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         Client(**wrong)
+
+
+@pytest.mark.parametrize("target", ["localhost:1", "dns:///localhost:1", "ipv4:127.0.0.1:1,127.0.0.1:2", "unix:/tmp/s"])
+def test_a_token_may_go_to_this_machine_in_the_clear(target):
+    Client(target, token="t").close()
