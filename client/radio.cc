@@ -1,5 +1,6 @@
 // radio: the command line client.
 #include "client/cli/command.h"
+#include "client/cli/completion.h"
 
 namespace radio::client {
 namespace {
@@ -48,6 +49,7 @@ int Run(int argc, char** argv) {
   AddHeat(&app, &line);
   AddClassify(&app, &line);
   AddBench(&app, &line);
+  AddCompletion(&app, &line);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
