@@ -1,15 +1,17 @@
 #!/bin/bash
 # Lines and branches that the C++ tests without LibTorch run, per directory of our own code, against 95 % and 85 %. Report in out/coverage/.
-#   tools/coverage.sh
+#   tools/coverage.sh [PATTERN...]   Bazel patterns of the tests to run (default //...); with some, the table is of what they reach
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+patterns=("$@")
+[ $# -gt 0 ] || patterns=(//...)
 out=$PWD/out/coverage
 rm -rf "$out"
 mkdir -p "$out/raw"
 # %m: one file per binary, merged over its runs.
 bazel test --config=coverage --test_tag_filters=-torch --build_tag_filters=-torch --build_tests_only \
-  --test_env=LLVM_PROFILE_FILE="$out/raw/%m.profraw" --cache_test_results=no //...
+  --test_env=LLVM_PROFILE_FILE="$out/raw/%m.profraw" --cache_test_results=no "${patterns[@]}"
 llvm-profdata-14 merge -sparse "$out"/raw/*.profraw -o "$out/tests.profdata"
 # Tests that use LibTorch are not built here, so their binaries, if there are any, are of another configuration.
 objects=()
@@ -17,6 +19,6 @@ while read -r target; do
   binary=bazel-bin/${target#//}
   binary=${binary/://}
   [ ! -x "$binary" ] || objects+=(-object "$binary")
-done < <(bazel query 'kind(cc_test, //...) except attr(tags, torch, //...)' 2>/dev/null)
+done < <(bazel query "kind(cc_test, set(${patterns[*]})) except attr(tags, torch, set(${patterns[*]}))" 2>/dev/null)
 llvm-cov-14 export -format=lcov -instr-profile "$out/tests.profdata" "${objects[@]}" >"$out/tests.lcov"
 .venv/bin/python tools/coverage_table.py "$out/tests.lcov"

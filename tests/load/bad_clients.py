@@ -34,7 +34,8 @@ class Wire:
 
     def __init__(self, address, preface=True, settings=None):
         host, port = address.rsplit(":", 1)
-        self.socket = socket.create_connection((host, int(port)), timeout=5)
+        # Of another address than the good client: by it the server tells clients apart.
+        self.socket = socket.create_connection((host, int(port)), timeout=5, source_address=("127.0.0.2", 0))
         self._encoder = hpack.Encoder()
         self._stream = -1
         if preface:
@@ -212,6 +213,7 @@ def slow_readers(attack):
     """Asks, over and over, and never makes room for an answer."""
     wires = [attack.open(settings={SettingsFrame.INITIAL_WINDOW_SIZE: 0}) for _ in range(attack.share(10))]
     body = message(attack.request)
+    assert len(body) < 16384, "more than a frame"
     for _ in range(attack.share(20)):
         for wire in wires:
             frame, stream = wire.headers()

@@ -1,10 +1,12 @@
 """Bad clients (bad_clients.py) beside a good one."""
 
+import io
 import threading
 import time
 
 import bad_clients
 import grpc
+from PIL import Image
 from stub import Stub, begin_bench, bench, end_bench, total
 
 QUOTA_MIB = 128
@@ -54,8 +56,11 @@ def settles(server, files, seconds=20):
 
 
 def large_request(api):
-    """Small to send, large to answer."""
-    request = api.request(7, side=128)
+    """A kilobyte to send, a quarter of a megabyte to answer."""
+    picture = io.BytesIO()
+    Image.new("RGB", (256, 256)).save(picture, "PNG")
+    request = api.messages.ExtractRequest()
+    request.images.add(encoded=picture.getvalue())
     for _ in range(32):
         request.outputs.add(features=True)
     return request.SerializeToString()

@@ -1,9 +1,12 @@
 """A small share of every attack of bad_clients.py on a stub server, which must serve on. The whole: suite.py."""
 
+import threading
+import time
+
 import bad_clients
 import hostile
 import pytest
-from stub import SERVER, Api, Stub
+from stub import SERVER, Api, Stub, total
 
 pytestmark = pytest.mark.skipif(not SERVER.exists(), reason="needs bazel build -c opt //tests/load:stub_server")
 
@@ -46,3 +49,15 @@ def test_the_watch_on_memory_sees_growth():
         while not peak.rise:
             pass
     assert peak.rise >= 100
+
+
+def test_slow_readers_do_keep_answers_in_the_server(server, api):
+    attack = ("slow readers", server.grpc, 2, 0.2, hostile.large_request(api))
+    thread = threading.Thread(target=bad_clients.run, args=attack)
+    thread.start()
+    held = 0
+    while thread.is_alive():
+        held = max(held, total(server.scrape(), "radio_inflight_items"))
+        time.sleep(0.05)
+    thread.join()
+    assert held >= 4
