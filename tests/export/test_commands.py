@@ -112,6 +112,16 @@ def test_demo_claims_no_licence_for_its_weights(tmp_path, capsys):
     assert "random weights have no licence" in out and "licence of the weights:" not in out
 
 
+def test_a_demo_has_the_precision_that_is_asked_for(tmp_path):
+    from radio_export.cli import main
+    from radio_export.manifest import read_manifest
+
+    for precision in ("bfloat16", "float32"):
+        command = ["demo", "--version", "radio_v2.5-b", "--precision", precision, "--output", str(tmp_path / precision)]
+        assert main(command) == 0
+        assert read_manifest(tmp_path / precision).precision == precision
+
+
 @pytest.mark.parametrize("name", VERSIONS)
 def test_tiny_demo_of_every_version_has_all_its_adaptors_and_verifies(name, run, tmp_path):
     from radio_export.manifest import read_manifest

@@ -76,9 +76,7 @@ def _add_export(commands) -> None:
     )
     pattern.add_argument("--vitdet-num-global", type=_positive, metavar="N", help="global blocks in all")
     p.add_argument("--era", choices=("head", "2024"), default="head", help="behaviour to reproduce (default: head)")
-    p.add_argument(
-        "--precision", choices=("float32", "bfloat16"), help="arithmetic of the backbone (default: the file's)"
-    )
+    _add_precision(p, "the file's")
     p.add_argument(
         "--eradio-window",
         type=_eradio_window,
@@ -89,6 +87,12 @@ def _add_export(commands) -> None:
     p.set_defaults(run=_export)
 
 
+def _add_precision(parser, default: str) -> None:
+    parser.add_argument(
+        "--precision", choices=("float32", "bfloat16"), help=f"arithmetic of the backbone (default: {default})"
+    )
+
+
 def _add_demo(commands) -> None:
     p = commands.add_parser("demo", help="write a model with random weights, to try the service without a download")
     p.add_argument("--version", required=True, metavar="NAME", help="version key, see `radio-export versions`")
@@ -97,6 +101,7 @@ def _add_demo(commands) -> None:
     )
     p.add_argument("--size", choices=("tiny", "full"), default="tiny", help="dimensions of the trunk (default: tiny)")
     p.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the weights (default: 0)")
+    _add_precision(p, "the version's")
     p.set_defaults(run=_demo)
 
 
@@ -165,7 +170,8 @@ def _demo(args: argparse.Namespace) -> None:
     version = find_version(args.version)
     _progress(f"drawing {args.size} random weights of {version.name}, seed {args.seed}")
     checkpoint = demo_checkpoint(version, args.size, args.seed)
-    _report(export_model(checkpoint, version, args.output, ExportOptions(), _progress), args.output)
+    options = ExportOptions(precision=args.precision)
+    _report(export_model(checkpoint, version, args.output, options, _progress), args.output)
 
 
 def _download(args: argparse.Namespace) -> None:
