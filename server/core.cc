@@ -7,10 +7,6 @@
 namespace radio::server {
 namespace {
 
-// Token equivalents in a batch: enough that the matrix products run at their full rate.
-constexpr double kCpuBatchCost = 4096;
-constexpr double kGpuBatchCost = 65536;
-
 Admission::Options AdmissionOptions(const config::ServerConfig& config) {
   Admission::Options options;
   options.max_items = config.max_inflight_items();
@@ -22,8 +18,7 @@ Admission::Options AdmissionOptions(const config::ServerConfig& config) {
 
 BatchLimits LimitsOf(const config::ServerConfig& config, const LoadedModel& model) {
   BatchLimits limits;
-  limits.max_cost = static_cast<double>(config.max_batch_cost());
-  if (limits.max_cost == 0) limits.max_cost = model.device == "cpu" ? kCpuBatchCost : kGpuBatchCost;
+  limits.max_cost = model.max_batch_cost;
   limits.max_bytes = config.max_batch_bytes();
   limits.max_images = config.max_batch_images();
   limits.mixed_sizes = model.spec.mixed_sizes;

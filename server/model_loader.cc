@@ -8,6 +8,7 @@
 #include "config/manifest.h"
 #include "model/base/clock.h"
 #include "model/base/status_macros.h"
+#include "model/batching/budget_probe.h"
 #include "model/self_test.h"
 #include "server/manifest_conversion.h"
 
@@ -30,6 +31,9 @@ absl::StatusOr<std::vector<config::ModelManifest>> LoadManifests(
 }
 
 namespace {
+
+// Token equivalents.
+constexpr double kCpuBatchCost = 4096;
 
 // An engine's complaint with the files' own names.
 absl::Status WithNames(const absl::Status& error, const std::vector<config::TrustedFile>& files) {
@@ -66,6 +70,22 @@ absl::StatusOr<LoadedModel> LoadModel(const config::ServedModel& model,
   RADIO_RETURN_IF_ERROR(RunSelfTest(loaded.engine.get(), loaded.spec, test));
   loaded.load_duration = Clock::Real()->Now() - start;
   return loaded;
+}
+
+absl::Status SetMaxBatchCost(const config::ServerConfig& config, LoadedModel* model) {
+  model->max_batch_cost = static_cast<double>(config.max_batch_cost());
+  if (model->max_batch_cost > 0) return absl::OkStatus();
+  if (model->device == "cpu") {
+    model->max_batch_cost = kCpuBatchCost;
+    model->max_batch_cost_from = "default";
+    return absl::OkStatus();
+  }
+  RADIO_ASSIGN_OR_RETURN(
+      const MeasuredBudget measured,
+      MeasureBudget(model->engine.get(), model->spec, *Clock::Real(), BudgetProbeOptions{}));
+  model->max_batch_cost = measured.max_cost;
+  model->max_batch_cost_from = "measurement";
+  return absl::OkStatus();
 }
 
 }  // namespace radio::server

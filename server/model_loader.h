@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "config/model_manifest.pb.h"
 #include "config/server_config.pb.h"
@@ -39,6 +40,9 @@ struct LoadedModel {
   std::unique_ptr<MonitoredEngine> engine;
   std::string device;
   absl::Duration load_duration;
+  // Token equivalents of a batch, and where the number is from.
+  double max_batch_cost = 0;
+  absl::string_view max_batch_cost_from = "configuration";
 };
 
 // The manifests of all models, in their order; INVALID_ARGUMENT lists every model whose manifest
@@ -50,6 +54,11 @@ absl::StatusOr<std::vector<config::ModelManifest>> LoadManifests(
 absl::StatusOr<LoadedModel> LoadModel(const config::ServedModel& model,
                                       const config::ModelManifest& manifest, int intra_op_threads,
                                       const EngineFactory& make_engine);
+
+// What a batch of the model may cost: as configured, else measured on a GPU, else enough for the
+// full rate of a CPU's matrix products (docs/adr/0006). Measuring takes about three seconds.
+// Blocks; an engine that fails is its status.
+absl::Status SetMaxBatchCost(const config::ServerConfig& config, LoadedModel* model);
 
 }  // namespace radio::server
 

@@ -232,15 +232,17 @@ absl::Status Server::State::LoadModels(const EngineFactory& make_engine) {
     const config::ServedModel& model = config_.models(i);
     absl::StatusOr<LoadedModel> loaded =
         LoadModel(model, manifests[i], config_.intra_op_threads(), make_engine);
-    if (!loaded.ok()) {
-      return absl::Status(loaded.status().code(),
-                          absl::StrCat("models[", i, "]: ", loaded.status().message()));
+    const absl::Status status = loaded.ok() ? SetMaxBatchCost(config_, &*loaded) : loaded.status();
+    if (!status.ok()) {
+      return absl::Status(status.code(), absl::StrCat("models[", i, "]: ", status.message()));
     }
     logger_.Log(LogLevel::kInfo, "model loaded",
                 {{"model", model.name()},
                  {"version", loaded->spec.version},
                  {"random_weights", loaded->spec.random_weights},
                  {"engine", loaded->engine->description()},
+                 {"max_batch_cost", loaded->max_batch_cost},
+                 {"max_batch_cost_from", loaded->max_batch_cost_from},
                  {"duration_s", absl::ToDoubleSeconds(loaded->load_duration)}});
     core_.Add(*std::move(loaded));
     SayReady([&] { health_->SetModelReady(model.name(), true); });
