@@ -20,8 +20,8 @@ def counts(text):
     for line in text.splitlines():
         kind, _, rest = line.partition(":")
         if kind == "SF":
-            path = Path(rest)
-            file = str(path.relative_to(REPOSITORY)) if path.is_relative_to(REPOSITORY) else rest
+            # As Bazel calls the working tree.
+            file = rest.removeprefix("/proc/self/cwd/").removeprefix(f"{REPOSITORY}/")
             lines, branches = files.setdefault(file, ({}, {}))
         elif kind == "DA":
             number, count = rest.split(",")[:2]
