@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Photographs `radio` at work against a real server.
 
-docs/images/cli_progress.png: a real pseudo terminal in the middle and at the end of `radio embed`; docs/images/heat.jpg:
-a photo beside its `radio heat`.
+docs/images/cli_progress.png: a real pseudo terminal in the middle and at the end of `radio embed`.
+docs/images/heat.jpg: a photo beside its `radio heat`.
 
 usage: .venv/bin/python tools/cli_picture.py
 """
