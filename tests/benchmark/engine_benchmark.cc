@@ -2,7 +2,6 @@
 // packing images of many sizes is worth. Every figure is a ratio of times taken in this run.
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <limits>
 #include <random>
 #include <string>
@@ -15,11 +14,12 @@
 #include "absl/flags/usage.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "model/engine/torch/runtime_environment.h"
 #include "model/engine/torch/torch_engine.h"
+#include "tests/benchmark/figures.h"
 #include "tests/benchmark/machine_load.h"
 #include "tests/benchmark/model_work.h"
+#include "tests/benchmark/operator_times.h"
 #include "tests/testing/artefact.h"
 
 ABSL_FLAG(std::string, artefact, "", "folder of an exported ViT model");
@@ -34,32 +34,32 @@ ABSL_FLAG(std::string, json, "", "also write the figures to this file");
 namespace radio {
 namespace {
 
-// Sides of the mixed batch, in pixels, before they are fitted to the model's step.
-constexpr int kMix[][2] = {{224, 224}, {224, 336}, {336, 224}, {432, 432}, {512, 384}};
+// Heights and widths in pixels, before they are fitted to the model's step.
+using Sides = std::vector<std::pair<int, int>>;
+const Sides& Mix() {
+  static const auto* sides = new Sides{{224, 224}, {224, 336}, {336, 224}, {432, 432}, {512, 384}};
+  return *sides;
+}
+// A wide mix, where padding hurts most.
+const Sides& WideMix() {
+  static const auto* sides = new Sides{{224, 224}, {336, 336}, {432, 432}, {512, 512}, {768, 768}};
+  return *sides;
+}
+// Sizes that a server which batches equal ones would queue apart.
+const Sides& EightSizes() {
+  static const auto* sides = new Sides{{224, 224}, {224, 336}, {336, 224}, {336, 336},
+                                       {288, 288}, {256, 352}, {352, 256}, {320, 240}};
+  return *sides;
+}
 constexpr int kSquares[] = {224, 432, 512};
 
 double Now() { return absl::GetFlag(FLAGS_thread_time) ? ThreadSeconds() : WallSeconds(); }
-
-class Figures {
- public:
-  void Add(const std::string& name, double value, const std::string& remark) {
-    std::printf("%-34s %10.3f  %s\n", name.c_str(), value, remark.c_str());
-    std::fflush(stdout);
-    entries_.push_back(absl::StrFormat("  \"%s\": %.6g", name, value));
-  }
-  void Write(const std::string& file) const {
-    std::ofstream(file) << "{\n" << absl::StrJoin(entries_, ",\n") << "\n}\n";
-  }
-
- private:
-  std::vector<std::string> entries_;
-};
 
 class EngineBenchmark {
  public:
   EngineBenchmark(Engine* engine, const ModelSpec& spec, ModelWork work, Figures* figures)
       : engine_(engine), spec_(spec), work_(std::move(work)), figures_(figures) {
-    for (const auto& side : kMix) mix_.push_back(Fit({side[0], side[1]}));
+    mix_ = Fit(Mix());
     request_[0].features = request_[0].summary = true;
   }
 
@@ -72,6 +72,10 @@ class EngineBenchmark {
         "ceiling_gflops", ceiling / 1e9,
         ComputesInBfloat16(work_) ? "bfloat16, model's shapes" : "float32, model's shapes");
     MeasureMix(ceiling, repeats);
+    MeasureOperators(ceiling, repeats);
+    // Large batches: few are enough.
+    MeasurePadding(std::min(repeats, 2));
+    MeasureBatchPerSize(std::min(repeats, 3));
     MeasureSquares(ceiling, repeats);
     MeasureUnseenSizes(absl::GetFlag(FLAGS_sizes));
     MeasureMemory(absl::GetFlag(FLAGS_soak));
@@ -79,6 +83,12 @@ class EngineBenchmark {
 
  private:
   Size Fit(Size size) const { return NearestSupportedSize(spec_, size); }
+
+  std::vector<Size> Fit(const Sides& sides) const {
+    std::vector<Size> sizes;
+    for (const auto& [height, width] : sides) sizes.push_back(Fit({height, width}));
+    return sizes;
+  }
 
   int64_t TokensOf(Size size) const {
     const Size grid = spec_.GridOf(size);
@@ -129,19 +139,53 @@ class EngineBenchmark {
 
   void MeasureMix(double ceiling, int repeats) {
     std::vector<std::vector<Size>> one_by_one;
-    Size largest;
-    for (const Size size : mix_) {
-      one_by_one.push_back({size});
-      largest = {std::max(largest.height, size.height), std::max(largest.width, size.width)};
-    }
-    const std::vector<Size> padded(mix_.size(), largest);
-    const std::vector<double> best = BestOf({{mix_}, one_by_one, {padded}}, repeats);
+    for (const Size size : mix_) one_by_one.push_back({size});
+    const std::vector<double> best = BestOf({{mix_}, one_by_one}, repeats);
     const double images = static_cast<double>(mix_.size());
     figures_->Add("packed_images_per_second", images / best[0], "mix of five sizes");
     figures_->Add("packed_of_ceiling", FlopsOf(mix_) / best[0] / ceiling, "useful rate / ceiling");
     figures_->Add("packed_over_one_by_one", best[1] / best[0], "speed-up, same images");
-    figures_->Add("packed_over_padded", best[2] / best[0],
-                  absl::StrCat("all at ", largest.height, " x ", largest.width));
+  }
+
+  // The operators inside whole forward passes of the mix.
+  void MeasureOperators(double ceiling, int repeats) {
+    double linear_flops = 0;
+    double attention_flops = 0;
+    for (const Size size : mix_) {
+      linear_flops += work_.LinearFlopsOf(TokensOf(size));
+      attention_flops += work_.AttentionFlopsOf(TokensOf(size));
+    }
+    double forward = std::numeric_limits<double>::max();
+    double linear = forward;
+    double attention = forward;
+    for (int i = 0; i < repeats; ++i) {
+      const OperatorTimes times(Now);
+      forward = std::min(forward, TimeBatch(mix_));
+      linear = std::min(linear, OperatorTimes::Of("radio::linear"));
+      attention = std::min(attention, OperatorTimes::Of("radio::varlen_attention"));
+    }
+    const double linear_rate = linear_flops / linear;
+    figures_->Add("linears_of_ceiling", linear_rate / ceiling,
+                  absl::StrFormat("%.0f %% of the forward pass", 100 * linear / forward));
+    figures_->Add("attention_of_linears", attention_flops / attention / linear_rate,
+                  absl::StrFormat("%.0f %% of the forward pass", 100 * attention / forward));
+  }
+
+  void MeasurePadding(int repeats) {
+    const std::vector<Size> mix = Fit(WideMix());
+    const std::vector<double> best =
+        BestOf({{mix}, {std::vector<Size>(mix.size(), mix.back())}}, repeats);
+    figures_->Add("packed_over_padded", best[1] / best[0],
+                  absl::StrCat("mix of five squares, all at ", mix.back().height));
+  }
+
+  // Two images of each size.
+  void MeasureBatchPerSize(int repeats) {
+    const std::vector<Size> sizes = Fit(EightSizes());
+    std::vector<std::vector<Size>> apart;
+    for (const Size size : sizes) apart.push_back({size, size});
+    const std::vector<double> best = BestOf({{sizes, sizes}, apart}, repeats);
+    figures_->Add("packed_over_batch_per_size", best[1] / best[0], "speed-up, eight sizes");
   }
 
   void MeasureSquares(double ceiling, int repeats) {
@@ -150,8 +194,9 @@ class EngineBenchmark {
     const std::vector<double> best = BestOf(variants, repeats);
     for (size_t v = 0; v < variants.size(); ++v) {
       const Size size = variants[v][0][0];
-      figures_->Add(absl::StrCat("one_image_", size.height, "_of_ceiling"),
-                    FlopsOf({size}) / best[v] / ceiling, absl::StrFormat("%.1f ms", best[v] * 1e3));
+      const std::string name = absl::StrCat("one_image_", size.height);
+      figures_->Add(name + "_ms", best[v] * 1e3, "");
+      figures_->Add(name + "_of_ceiling", FlopsOf({size}) / best[v] / ceiling, "");
     }
   }
 

@@ -44,13 +44,17 @@ double BestProduct(int64_t rows, int64_t outer, int64_t inner, at::ScalarType ty
 
 }  // namespace
 
-double ModelWork::FlopsOf(int64_t tokens) const {
+double ModelWork::LinearFlopsOf(int64_t tokens) const {
   double weights = 0;
   for (const auto& [outer, inner] : linears) {
     weights += static_cast<double>(outer) * static_cast<double>(inner);
   }
+  return 2 * static_cast<double>(tokens) * weights;
+}
+
+double ModelWork::AttentionFlopsOf(int64_t tokens) const {
   const double n = static_cast<double>(tokens);
-  return 2 * n * weights + 4 * n * n * static_cast<double>(channels) * static_cast<double>(blocks);
+  return 4 * n * n * static_cast<double>(channels) * static_cast<double>(blocks);
 }
 
 ModelWork ReadModelWork(const std::string& backbone_file) {
@@ -76,17 +80,13 @@ double MatmulCeiling(const ModelWork& work, int64_t rows, int threads, int repea
   at::set_num_threads(threads);
   const at::ScalarType type = ComputesInBfloat16(work) ? at::kBFloat16 : at::kFloat;
   std::map<std::pair<int64_t, int64_t>, double> best;
-  double flops = 0;
   double total = 0;
   for (const auto& shape : work.linears) {
-    const auto& [outer, inner] = shape;
     const auto [it, is_new] = best.emplace(shape, 0.0);
-    if (is_new) it->second = BestProduct(rows, outer, inner, type, repeats, seconds);
-    flops +=
-        2.0 * static_cast<double>(rows) * static_cast<double>(outer) * static_cast<double>(inner);
+    if (is_new) it->second = BestProduct(rows, shape.first, shape.second, type, repeats, seconds);
     total += it->second;
   }
-  return flops / total;
+  return work.LinearFlopsOf(rows) / total;
 }
 
 }  // namespace radio

@@ -17,9 +17,11 @@ struct ModelWork {
   int64_t channels = 0;
   bool bfloat16 = false;
 
-  // Floating-point operations of an image with this many tokens (prefix tokens included): two per
-  // multiplication and addition, in linears and in attention over the whole image.
-  double FlopsOf(int64_t tokens) const;
+  // Floating-point operations of an image with this many tokens (prefix tokens included), two per
+  // multiplication and addition: in linears, in attention over the whole image, in both.
+  double LinearFlopsOf(int64_t tokens) const;
+  double AttentionFlopsOf(int64_t tokens) const;
+  double FlopsOf(int64_t tokens) const { return LinearFlopsOf(tokens) + AttentionFlopsOf(tokens); }
 };
 
 // Throws c10::Error when the file is no module.

@@ -8,13 +8,10 @@ usage: python_client.py --artefact FOLDER [--repeats N] [--seconds S] [--in-flig
 """
 
 import argparse
-import contextlib
 import itertools
 import json
 import os
-import signal
 import statistics
-import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -22,30 +19,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from radio_client import Client
+from servers import bench, server
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 SIZES = ["224x224", "336x336", "432x432", "320x256", "256x480"]
 FILES = 60
-
-
-@contextlib.contextmanager
-def server(folder, artefact):
-    """Address of a server of the model, on a free port."""
-    (folder / "server.textproto").write_text(f"""
-listen_address: "127.0.0.1:0"
-metrics_address: "127.0.0.1:0"
-insecure: true
-models {{ name: "model" path: "{artefact}" device: "cpu" }}
-default_model: "model"
-log {{ level: ERROR }}
-""")
-    command = [REPOSITORY / "bazel-bin/server/main/radio_server", f"--config={folder}/server.textproto"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        yield json.loads(process.stdout.readline())["grpc"]
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
 
 
 def write_images(folder):
@@ -59,17 +36,6 @@ def write_images(folder):
         wave = np.sin(frequency * (x * (c + 1) + y * (3 - c)) + phase)
         pixels = 120 + 100 * wave + generator.uniform(0, 30, wave.shape)
         Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number:03}.png")
-
-
-def bench(address, in_flight, seconds):
-    """Images per second of the C++ load generator."""
-    command = [REPOSITORY / "bazel-bin/client/radio", "--server", address, "bench", "--format", "png", "--json", "-"]
-    command += ["--sizes", ",".join(SIZES), "--concurrency", in_flight, "--duration", seconds, "--warmup", seconds / 4]
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
-    report = json.loads(done.stdout)
-    if done.returncode:
-        print(f"bench: failed images: {report['failed']}")
-    return report["images_per_second"]
 
 
 def encode(address, folder, in_flight, seconds):
@@ -91,7 +57,8 @@ def encode(address, folder, in_flight, seconds):
 def measure(address, folder, options):
     rounds = []
     for _ in range(options.repeats):
-        ceiling = bench(address, options.in_flight, options.seconds)
+        load = {"concurrency": options.in_flight, "duration": options.seconds, "warmup": options.seconds / 4}
+        ceiling = bench(address, SIZES, format="png", **load)["images_per_second"]
         rate, cpu = encode(address, folder, options.in_flight, options.seconds)
         rounds.append({"bench": ceiling, "encode": rate, "ratio": rate / ceiling, "client_cpu": cpu})
         print(

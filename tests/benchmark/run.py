@@ -1,51 +1,133 @@
-"""The benchmark programs, one after the other; every figure is a ratio taken inside one run.
+"""The benchmark suite: every figure is a ratio taken inside one run, or stands beside the machine's own ceiling.
 
 usage: tools/bench.sh [--quick] [--json FILE]
 """
 
 import argparse
 import json
+import os
+import platform
 import subprocess
 import tempfile
 from pathlib import Path
 
+import service
+
 PROGRAMS = [
     "//tests/benchmark:engine_benchmark",
     "//tests/benchmark:preprocess_benchmark",
+    "//tests/benchmark:response_path",
+    "//tests/load:stub_server",
     "//server/main:radio_server",
     "//client:radio",
 ]
+# What to reach: (at least, at most); None where there is no bound.
+TARGETS = {
+    "packed_of_ceiling": (0.83, None),
+    "linears_of_ceiling": (0.97, None),
+    "attention_of_linears": (0.60, None),
+    "packed_over_padded": (1.9, None),
+    "packed_over_batch_per_size": (1.0, None),
+    "unseen_over_repeated": (None, 1.10),
+    "bfloat16_of_machine": (0.8, None),
+    "service_over_engine": (0.95, None),
+    "idle_p50_over_engine_ms": (None, 2),
+    "idle_p99_over_engine_ms": (None, 5),
+    "front_end_images_per_second": (20000, None),
+    "response_gb_per_second": (1.5, None),
+    "response_server_cpu_ms": (None, 2),
+    "encode_over_bench": (0.9, None),
+    **{f"jpeg_{size}_over_library": (0.9, None) for size in ("600x800", "1080x1920", "3000x4000")},
+}
+
+
+def engine(folder, artefact, quick):
+    figures = folder / "engine.json"
+    command = ["bazel-bin/tests/benchmark/engine_benchmark", f"--artefact={artefact}", f"--json={figures}"]
+    subprocess.run(command + (["--repeats=2", "--sizes=5"] if quick else ["--soak=200"]), check=True)
+    return json.loads(figures.read_text())
+
+
+def python_client(folder, artefact, quick):
+    figures = folder / "python_client.json"
+    command = [".venv/bin/python", "tests/benchmark/python_client.py", f"--artefact={artefact}", f"--json={figures}"]
+    subprocess.run(command + (["--repeats=2", "--seconds=3"] if quick else []), check=True)
+    return {"encode_over_bench": json.loads(figures.read_text())["ratio"]}
+
+
+def preprocess():
+    """Rate of decoding and resizing over libjpeg-turbo's own of decoding alone, per size of the JPEG."""
+    done = subprocess.run(
+        ["bazel-bin/tests/benchmark/preprocess_benchmark"], check=True, capture_output=True, text=True
+    )
+    cases = [json.loads(line) for line in done.stdout.splitlines()]
+    return {f"jpeg_{case['height']}x{case['width']}_over_library": case["ratio"] for case in cases}
+
+
+def machine():
+    model = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    return {
+        "processor": model.split(":")[1].strip(),
+        "cores": os.cpu_count(),
+        "system": platform.platform(),
+        "commit": commit,
+        "load_before": os.getloadavg()[0],
+    }
+
+
+def demo(precision, size):
+    folder = Path("out/models") / f"radio_v2.5-b-{size}-{precision}"
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        command = [".venv/bin/radio-export", "demo", "--version", "radio_v2.5-b", "--size", size]
+        subprocess.run([*command, "--precision", precision, "--output", folder], check=True)
+    return folder
+
+
+def verdict(name, value):
+    least, most = TARGETS.get(name, (None, None))
+    if least is not None:
+        return f"at least {least:g}: " + ("reached" if value >= least else "MISSED")
+    if most is not None:
+        return f"at most {most:g}: " + ("reached" if value <= most else "MISSED")
+    return ""
 
 
 def main():
     parser = argparse.ArgumentParser(prog="tools/bench.sh", description="Runs the benchmark programs.")
-    parser.add_argument("--quick", action="store_true", help="a tiny model and few repeats")
-    parser.add_argument("--json", metavar="FILE", help="also write the figures of engine and client to FILE")
+    parser.add_argument("--quick", action="store_true", help="a tiny model and few repeats: does it run, not how fast")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="also write all figures to FILE")
     options = parser.parse_args()
 
     subprocess.run(["bazel", "build", "-c", "opt", *PROGRAMS], check=True)
-    size = "tiny" if options.quick else "full"
-    model = Path("out/models") / f"radio_v2.5-b-{size}"
-    if not model.exists():
-        model.parent.mkdir(parents=True, exist_ok=True)
-        export = [".venv/bin/radio-export", "demo", "--version", "radio_v2.5-b", "--size", size, "--output", model]
-        subprocess.run(export, check=True)
+    size, seconds = ("tiny", 3) if options.quick else ("full", 20)
+    result = {"machine": machine()}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for precision in ("float32", "bfloat16"):
+            model = demo(precision, size)
+            figures = engine(folder, model, options.quick)
+            figures.update(service.around_the_engine(folder, model, figures, seconds))
+            result[precision] = figures
+        rates = {
+            key: (result[key]["packed_images_per_second"], result[key]["ceiling_gflops"])
+            for key in result
+            if key != "machine"
+        }
+        (fast, fast_ceiling), (slow, slow_ceiling) = rates["bfloat16"], rates["float32"]
+        result["bfloat16"]["bfloat16_of_machine"] = (fast / slow) / (fast_ceiling / slow_ceiling)
+        result["front end"] = service.without_a_model(folder, seconds / 2)
+        result["preprocess"] = preprocess()
+        result["python client"] = python_client(folder, model, options.quick)
 
-    with tempfile.TemporaryDirectory() as folder:
-        figures = Path(folder) / "engine.json"
-        engine = ["bazel-bin/tests/benchmark/engine_benchmark", f"--artefact={model}", f"--json={figures}"]
-        if options.quick:
-            engine += ["--repeats=2", "--sizes=5"]
-        subprocess.run(engine, check=True)
-        subprocess.run(["bazel-bin/tests/benchmark/preprocess_benchmark"], check=True)
-        clients = Path(folder) / "python_client.json"
-        python = [".venv/bin/python", "tests/benchmark/python_client.py", f"--artefact={model}", f"--json={clients}"]
-        if options.quick:
-            python += ["--repeats=2", "--seconds=3"]
-        subprocess.run(python, check=True)
-        if options.json:
-            result = {"engine": json.loads(figures.read_text()), "python_client": json.loads(clients.read_text())}
-            Path(options.json).write_text(json.dumps(result, indent=2) + "\n")
+    print(f"\n{result['machine']}")
+    for part, figures in result.items():
+        if part != "machine":
+            for name, value in figures.items():
+                print(f"{part:14} {name:32} {value:12.3f}  {verdict(name, value)}")
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2) + "\n")
 
 
 if __name__ == "__main__":
