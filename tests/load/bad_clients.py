@@ -219,6 +219,8 @@ def slow_readers(attack):
             frame, stream = wire.headers()
             wire.send(frame, DataFrame(stream, body, flags=["END_STREAM"]))
             wire.drain()
+        # What they hold is the attack, not the rush.
+        time.sleep(0.1)
     attack.hold(wires)
 
 
