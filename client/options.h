@@ -24,7 +24,7 @@ struct TlsOptions {
 // Anything else would fail again, or would add load where there is too much.
 struct RetryOptions {
   // Attempts per call, the first included. On a stream: failed connections in a row, and sendings
-  // of one item.
+  // of one item, where a pushed-back refusal counts only if nothing else was answered meanwhile.
   int max_attempts = 5;
   // Before attempt n + 1: initial * 2^(n - 1), at most max, less a random part of it. A server's
   // pushback replaces it.
@@ -35,6 +35,7 @@ struct RetryOptions {
   double jitter = 0.3;
   // All calls of one client share a budget of `budget` retries; each success returns
   // `budget_per_success` of one. When a server fails everything, retries stop adding to its load.
+  // A refusal that does not count as an attempt takes nothing from it.
   double budget = 20;
   double budget_per_success = 0.1;
 };

@@ -29,6 +29,7 @@ absl::Status StreamState::Send(std::string id, v1::Image image) {
   }
   if (!ended_.ok()) return ended_;
   if (finishing_) return absl::FailedPreconditionError("Send after Finish");
+  item->answered_before = answered_;
   const Key key = next_key_++;
   // On the wire the id is ours: the caller's may repeat.
   item->request.set_id(absl::StrCat(key));
@@ -100,9 +101,19 @@ void StreamState::Deliver() {
   }
 }
 
-void StreamState::Requeue(Key key, absl::Duration delay) {
+std::optional<absl::Duration> StreamState::RetryDelay(const absl::Status& status,
+                                                      StreamItem* item) {
+  const bool progress = answered_ > std::exchange(item->answered_before, answered_);
+  const std::optional<absl::Duration> pushback = PushbackOf(status);
+  if (!progress || !pushback.has_value() || !IsRetryable(status)) {
+    return transport_->retry().NextDelay(status, item->attempts);
+  }
+  item->attempts = 0;
+  return pushback;
+}
+
+void StreamState::Unsend(Key key, absl::Duration delay) {
   unanswered_[key]->session = nullptr;
-  to_send_.push_front(key);
   not_before_ = std::max(not_before_, absl::Now() + delay);
 }
 
@@ -191,11 +202,14 @@ void StreamState::OnAnswer(StreamSession* session,
     if (known) {
       failures_in_a_row_ = 0;
       auto result = ToImageFeatures({answer, &answer->result()});
-      const auto delay = transport_->retry().NextDelay(result.status(), unanswered_[key]->attempts);
+      const auto delay = RetryDelay(result.status(), unanswered_[key].get());
       if (delay.has_value()) {
-        Requeue(key, *delay);
+        Unsend(key, *delay);
+        // Behind the others, which may find room where it did not.
+        to_send_.push_back(key);
       } else {
         if (result.ok()) transport_->retry().OnSuccess();
+        ++answered_;
         Complete(key, std::move(result));
       }
       Advance();
@@ -237,7 +251,8 @@ void StreamState::OnLost(StreamSession* session, const absl::Status& status) {
   }
   for (auto key = lost.rbegin(); key != lost.rend(); ++key) {
     if (unanswered_[*key]->attempts < transport_->retry().options().max_attempts) {
-      Requeue(*key, *delay);
+      Unsend(*key, *delay);
+      to_send_.push_front(*key);
     } else {
       Complete(*key, cause);
     }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -29,6 +30,8 @@ struct StreamItem {
   std::string id;
   v1::ExtractStreamRequest request;
   int attempts = 0;
+  // How many images had been answered when it was accepted or last refused.
+  int64_t answered_before = 0;
   // Null while it waits to be sent.
   StreamSession* session = nullptr;
   absl::Time deadline;
@@ -68,8 +71,13 @@ class StreamState final : public StreamSession::Listener,
   void OnLost(StreamSession* session, const absl::Status& status)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndLocked(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Puts the item back in front, to be sent after `delay`.
-  void Requeue(Key key, absl::Duration delay) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // As RetryPolicy::NextDelay, except that a server which answers other images and says when to
+  // come back is obeyed as often as it likes: neither attempts nor budget count then.
+  std::optional<absl::Duration> RetryDelay(const absl::Status& status, StreamItem* item)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes the item off its connection; nothing is sent before `delay`. The caller puts it into
+  // to_send_.
+  void Unsend(Key key, absl::Duration delay) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Complete(Key key, absl::StatusOr<ImageFeatures> result)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Calls back for what Complete has collected.
@@ -92,6 +100,8 @@ class StreamState final : public StreamSession::Listener,
   Key next_key_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<Key, std::shared_ptr<StreamItem>> unanswered_ ABSL_GUARDED_BY(mutex_);
   std::deque<Key> to_send_ ABSL_GUARDED_BY(mutex_);
+  // Images that a server has answered for good.
+  int64_t answered_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<StreamDelivery> deliveries_ ABSL_GUARDED_BY(mutex_);
   int delivering_ ABSL_GUARDED_BY(mutex_) = 0;
 

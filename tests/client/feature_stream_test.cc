@@ -218,6 +218,37 @@ TEST_F(FeatureStreamTest, APushedBackImageIsSentAgain) {
   EXPECT_EQ(server_.service().record().calls, 1);
 }
 
+TEST_F(FeatureStreamTest, RefusalsDoNotCountWhileOtherImagesAreAnswered) {
+  FakeBehaviour behaviour;
+  auto refused = std::make_shared<std::map<std::string, int>>();
+  // More often than attempts (5) and budget (20) allow together.
+  behaviour.image_status = [refused](const std::string& bytes) {
+    const bool full = bytes == "5" && (*refused)[bytes]++ < 40;
+    return full ? FakeError(8, "QUEUE_FULL", "full", absl::Milliseconds(1)) : google::rpc::Status();
+  };
+  server_.service().SetBehaviour(behaviour);
+  StreamOptions options;
+  options.max_in_flight = 4;
+  const auto stream = Open(options);
+  SendRange(stream.get(), 0, 1000);
+  EXPECT_TRUE(stream->Finish().ok());
+  ExpectAllGood(1000);
+  EXPECT_EQ((*refused)["5"], 41);
+}
+
+TEST_F(FeatureStreamTest, AnImageRefusedWhileNothingIsAnsweredIsGivenUp) {
+  FakeBehaviour behaviour;
+  behaviour.image_status = [](const std::string&) {
+    return FakeError(8, "QUEUE_FULL", "full", absl::Milliseconds(1));
+  };
+  server_.service().SetBehaviour(behaviour);
+  const auto stream = Open();
+  SendRange(stream.get(), 0, 1);
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(ReasonOf(answers_.results().at("0").status()), "QUEUE_FULL");
+  EXPECT_EQ(server_.service().record().images, 5);
+}
+
 TEST_F(FeatureStreamTest, AnUnansweredImageFailsAtItsDeadline) {
   server_.service().Hold(true);
   Connect(absl::Milliseconds(50));
