@@ -86,13 +86,14 @@ def dead_work(folder, api, calls=100000):
             time.sleep(0.05)
         after = server.scrape()
         late = [int(line.split()[1]) for line in server.log().splitlines() if line.startswith("ran ")]
-        # On the way to the server a deadline grows by what sending takes.
-        bad = sum(ms > 50 for ms in late)
+        # On the way to the server a deadline grows by what sending takes: tens of milliseconds at such a rate. A queue
+        # that did not look at deadlines would be up to half a second late.
+        bad = sum(ms > 100 for ms in late)
         dropped = total(after, "radio_images_total", outcome="expired") + total(
             after, "radio_images_total", outcome="cancelled"
         )
         yield (
-            f"of {calls} requests with 1 to 200 ms left, or cancelled, none runs later than its deadline + 50 ms",
+            f"of {calls} requests with 1 to 200 ms left, or cancelled, none runs later than its deadline + 100 ms",
             f"{bad} ran, the worst {max(late, default=0)} ms late; {dropped:.0f} dropped",
             bad == 0 and dropped > 0,
         )
