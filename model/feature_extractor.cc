@@ -9,8 +9,9 @@ namespace radio {
 namespace {
 
 const Bytes& BytesOf(const ImageSource& image) {
-  const auto* encoded = std::get_if<EncodedImage>(&image);
-  return encoded != nullptr ? encoded->bytes : std::get<ImageTensor>(image).pixels;
+  if (const auto* encoded = std::get_if<EncodedImage>(&image)) return encoded->bytes;
+  if (const auto* planar = std::get_if<PlanarImage>(&image)) return planar->pixels;
+  return std::get<ImageTensor>(image).pixels;
 }
 
 int64_t SourceBytes(const absl::StatusOr<ImageSource>& image) {

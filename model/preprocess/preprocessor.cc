@@ -101,6 +101,26 @@ RgbImage ToImage(const ImageTensor& tensor) {
   return {tensor.size, {tensor.pixels.data.begin(), tensor.pixels.data.end()}};
 }
 
+RgbImage ToImage(const PlanarImage& planar) {
+  const size_t count = planar.pixels.data.size() / 3;
+  const uint8_t* const red = planar.pixels.data.data();
+  const uint8_t* const green = red + count;
+  const uint8_t* const blue = green + count;
+  RgbImage image{planar.size, std::vector<uint8_t>(3 * count)};
+  for (size_t i = 0; i < count; ++i) {
+    image.pixels[3 * i] = red[i];
+    image.pixels[3 * i + 1] = green[i];
+    image.pixels[3 * i + 2] = blue[i];
+  }
+  return image;
+}
+
+// The size of a source that is no file, as its shape says.
+Size ShapeOf(const ImageSource& source) {
+  if (const auto* planar = std::get_if<PlanarImage>(&source)) return planar->size;
+  return std::get<ImageTensor>(source).size;
+}
+
 }  // namespace
 
 absl::StatusOr<Size> PlanResize(const ModelSpec& spec, Size source, const ResizeOptions& options) {
@@ -122,18 +142,17 @@ absl::StatusOr<Size> PlanResize(const ModelSpec& spec, Size source, const Resize
 }
 
 absl::StatusOr<Size> SourceSize(const ImageSource& source, const DecodeLimits& limits) {
-  if (const auto* tensor = std::get_if<ImageTensor>(&source)) {
-    if (tensor->size.height <= 0 || tensor->size.width <= 0) {
-      return MakeError(Reason::kTensorInvalid,
-                       absl::StrCat("a tensor of ", tensor->size.height, " x ", tensor->size.width,
-                                    " holds no image"));
-    }
-    RADIO_RETURN_IF_ERROR(CheckImageSize(tensor->size.height, tensor->size.width, limits));
-    return tensor->size;
+  if (const auto* encoded = std::get_if<EncodedImage>(&source)) {
+    RADIO_ASSIGN_OR_RETURN(const ImageHeader header, ReadImageHeader(encoded->bytes.data, limits));
+    return header.size;
   }
-  RADIO_ASSIGN_OR_RETURN(const ImageHeader header,
-                         ReadImageHeader(std::get<EncodedImage>(source).bytes.data, limits));
-  return header.size;
+  const Size size = ShapeOf(source);
+  if (size.height <= 0 || size.width <= 0) {
+    return MakeError(Reason::kTensorInvalid, absl::StrCat("a tensor of ", size.height, " x ",
+                                                          size.width, " holds no image"));
+  }
+  RADIO_RETURN_IF_ERROR(CheckImageSize(size.height, size.width, limits));
+  return size;
 }
 
 absl::StatusOr<PreparedImage> Preprocessor::Prepare(const ModelSpec& spec,
@@ -146,6 +165,11 @@ absl::StatusOr<PreparedImage> Preprocessor::Prepare(const ModelSpec& spec,
     RADIO_RETURN_IF_ERROR(CheckTensor(*tensor, target));
     if (target == size) return PreparedImage{*tensor, size};
     return PreparedImage{ToTensor(ResizeBicubic(ToImage(*tensor), target)), size};
+  }
+  if (const auto* planar = std::get_if<PlanarImage>(&source)) {
+    RgbImage image = ToImage(*planar);
+    if (target != size) image = ResizeBicubic(std::move(image), target);
+    return PreparedImage{ToTensor(std::move(image)), size};
   }
   RADIO_ASSIGN_OR_RETURN(RgbImage image, DecodeAndResize(std::get<EncodedImage>(source).bytes.data,
                                                          options_.limits, target));

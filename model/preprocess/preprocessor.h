@@ -27,9 +27,15 @@ struct EncodedImage {
   Bytes bytes;
 };
 
-// What a caller sent. An ImageTensor's `size` is the tensor's own and its byte count fits shape and
-// type (the edge has checked).
-using ImageSource = std::variant<EncodedImage, ImageTensor>;
+// Pixels channel by channel: [3, height, width] RGB, 0..255.
+struct PlanarImage {
+  Size size;
+  Bytes pixels;
+};
+
+// What a caller sent. The `size` of a tensor or of a planar image is its own and its byte count
+// fits shape and type (the edge has checked).
+using ImageSource = std::variant<EncodedImage, ImageTensor, PlanarImage>;
 
 struct PreparedImage {
   ImageTensor tensor;
@@ -42,8 +48,8 @@ struct PreparedImage {
 // not positive).
 absl::StatusOr<Size> PlanResize(const ModelSpec& spec, Size source, const ResizeOptions& options);
 
-// The caller's size before any work: from the header or the tensor's shape. Errors: those of
-// ReadImageHeader; TENSOR_INVALID for a tensor without pixels. The limits hold for tensors too.
+// The caller's size before any work: from the header or the shape. Errors: those of
+// ReadImageHeader; TENSOR_INVALID for a shape without pixels. The limits hold for all sources.
 absl::StatusOr<Size> SourceSize(const ImageSource& source, const DecodeLimits& limits);
 
 // Thread-safe; the same source gives the same tensor, bit for bit.

@@ -171,6 +171,27 @@ TEST(PreprocessorTest, FileAndTensorOfTheSamePixelsGiveTheSameTensor) {
   EXPECT_TRUE(file->tensor.pixels.data == tensor->tensor.pixels.data);
 }
 
+TEST(PreprocessorTest, APlanarImageGivesTheSameTensorAsItsInterleavedTwin) {
+  const ImageTensor tensor = ByteTensor({48, 64});
+  PlanarImage planar{tensor.size, {}};
+  std::vector<uint8_t> pixels;
+  for (size_t channel = 0; channel < 3; ++channel) {
+    for (size_t i = channel; i < tensor.pixels.data.size(); i += 3) {
+      pixels.push_back(tensor.pixels.data[i]);
+    }
+  }
+  planar.pixels = Bytes::Own(std::move(pixels));
+  EXPECT_EQ(*SourceSize(planar, {}), (Size{48, 64}));
+  for (const ResizeOptions& options : {Mode(ResizeMode::kNone), Exact(32, 96)}) {
+    const auto expected = Prepare(tensor, options);
+    const auto prepared = Prepare(planar, options);
+    ASSERT_TRUE(expected.ok() && prepared.ok());
+    EXPECT_EQ(prepared->tensor.size, expected->tensor.size);
+    EXPECT_EQ(prepared->source_size, (Size{48, 64}));
+    EXPECT_EQ(prepared->tensor.pixels.data, expected->tensor.pixels.data);
+  }
+}
+
 TEST(PreprocessorTest, ATensorOfTheRightSizeIsSharedNotCopied) {
   const ImageTensor bytes = ByteTensor({64, 32});
   const auto prepared = Prepare(bytes, Mode(ResizeMode::kNearestSupported));
