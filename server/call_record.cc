@@ -80,7 +80,8 @@ void CallRecord::End(const absl::Status& status) {
 void CallRecord::WriteLogLine(const absl::Status& status, absl::Duration duration) {
   MutexLock lock(&mutex_);
   const bool failed = !status.ok() || failed_items_ > 0;
-  const bool slow = duration > slow_call_ && method_ != Method::kExtractStream;
+  const bool stream = method_ == Method::kExtractStream || method_ == Method::kModelStreamInfer;
+  const bool slow = duration > slow_call_ && !stream;
   if (!failed && !slow && !parts_.logger->IsSample()) return;
   const absl::Status& cause = status.ok() ? first_failure_ : status;
   std::vector<LogField> fields = {{"request_id", identity_.request_id}};
@@ -102,6 +103,15 @@ void CallRecord::WriteLogLine(const absl::Status& status, absl::Duration duratio
                             : slow ? "slow call"
                                    : "call",
                             std::move(fields));
+}
+
+grpc::ServerUnaryReactor* FinishNow(grpc::CallbackServerContext* context, CallRecord* record,
+                                    const absl::Status& status) {
+  if (!status.ok()) record->Rejected(status);
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(ToGrpcStatus(status));
+  record->End(status);
+  return reactor;
 }
 
 absl::Time DeadlineOf(const grpc::ServerContextBase& context, const ServiceOptions& options,

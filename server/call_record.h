@@ -58,6 +58,10 @@ class CallRecord {
   absl::Status first_failure_ ABSL_GUARDED_BY(mutex_);
 };
 
+// Ends a call that needed no waiting.
+grpc::ServerUnaryReactor* FinishNow(grpc::CallbackServerContext* context, CallRecord* record,
+                                    const absl::Status& status);
+
 // When, on `clock`, nobody waits for an answer any more: the call's deadline, the default where it
 // has none, and never later than the maximum.
 absl::Time DeadlineOf(const grpc::ServerContextBase& context, const ServiceOptions& options,

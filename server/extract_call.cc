@@ -1,33 +1,24 @@
 #include "server/extract_call.h"
 
-#include <limits>
+#include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "model/base/status_macros.h"
-#include "model/errors.h"
 #include "server/caller.h"
 #include "server/errors.h"
-#include "server/message_parser.h"
-#include "server/response_encoder.h"
 
 namespace radio::server {
-namespace {
 
-// Protobuf reads no larger message.
-constexpr size_t kMaxMessageBytes = std::numeric_limits<int32_t>::max();
-
-}  // namespace
-
-ExtractCall::ExtractCall(const ServiceParts& parts, const ServiceOptions& options,
-                         grpc::CallbackServerContext* context, grpc::ByteBuffer* response)
+ExtractCall::ExtractCall(Method method, const ServiceParts& parts, const ServiceOptions& options,
+                         grpc::CallbackServerContext* context, grpc::ByteBuffer* response,
+                         std::unique_ptr<Exchange> exchange)
     : parts_(parts),
-      options_(options),
       context_(context),
       response_(response),
       deadline_(DeadlineOf(*context, options, *parts.clock)),
       cancel_(std::make_shared<CancelToken>()),
-      record_(Method::kExtract, parts, options, context) {}
+      record_(method, parts, options, context),
+      exchange_(std::move(exchange)) {}
 
 void ExtractCall::Start(grpc::ByteBuffer* request) {
   absl::StatusOr<ExtractRequest> prepared = Prepare(request);
@@ -44,24 +35,18 @@ absl::StatusOr<ExtractRequest> ExtractCall::Prepare(grpc::ByteBuffer* buffer) {
   record_.RequestReceived(buffer->Length());
   const auto convert = [&]() -> absl::StatusOr<ExtractRequest> {
     RADIO_RETURN_IF_ERROR(parts_.authenticator->Check(*context_));
-    auto message = std::make_shared<v1::ExtractRequest>();
-    RADIO_RETURN_IF_ERROR(ParseMessage(buffer, message.get()));
-    RADIO_ASSIGN_OR_RETURN(const std::shared_ptr<const ServedModel> model,
-                           parts_.registry->Find(message->model()));
-    record_.SetModel(model->spec().name);
-    return ConvertRequest(std::move(message), *parts_.registry, options_.limits);
+    return exchange_->Decode(buffer, &record_);
   };
   absl::StatusOr<ExtractRequest> request = convert();
   if (!request.ok()) {
     record_.Rejected(request.status());
     return request;
   }
-  request->deadline = deadline_;
+  well_formed_ = true;
+  request->deadline = std::min(deadline_, parts_.clock->Now() + exchange_->timeout());
   request->cancel = cancel_;
   request->client = ClientOf(*context_);
   request->priority = PriorityOf(*context_);
-  model_ = request->model;
-  outputs_ = request->outputs;
   RADIO_ASSIGN_OR_RETURN(permit_, parts_.extractor->Admit(*request));
   return request;
 }
@@ -76,22 +61,20 @@ void ExtractCall::Respond() {
   // Nobody would read it; what the status says goes to the metrics only.
   if (cancel_->expired()) return FinishWith(absl::DeadlineExceededError("the answer was late"));
   if (cancel_->cancelled()) return FinishWith(absl::CancelledError("the caller went away"));
-  WireMessage message = EncodeResponse({&model_->spec(), &outputs_}, std::move(results_));
-  if (message.size() > kMaxMessageBytes) {
-    return FinishWith(
-        MakeError(Reason::kTooManyItems,
-                  absl::StrCat("images: the answer has ", message.size(), " bytes, at most ",
-                               kMaxMessageBytes, " can be sent; split the request")));
+  absl::StatusOr<WireMessage> message = exchange_->Encode(std::move(results_));
+  if (!message.ok()) return FinishWith(std::move(message).status());
+  if (absl::Status sendable = CheckSendable(*message); !sendable.ok()) {
+    return FinishWith(std::move(sendable));
   }
-  record_.ResponseSent(message.size());
-  *response_ = std::move(message).ToByteBuffer();
+  record_.ResponseSent(message->size());
+  *response_ = (*std::move(message)).ToByteBuffer();
   FinishWith(absl::OkStatus());
 }
 
 void ExtractCall::FinishWith(absl::Status status) {
   AddPushback(status, context_);
   // Not to callers who are refused for what they ask, or for who they are.
-  if (parts_.load != nullptr && model_ != nullptr) {
+  if (parts_.load != nullptr && well_formed_) {
     context_->AddTrailingMetadata(std::string(kLoadTrailer), parts_.load->Report());
   }
   status_ = std::move(status);
@@ -109,7 +92,7 @@ void ExtractCall::OnDone() {
   }
   // The server may be gone as soon as the record has ended.
   permit_ = AdmissionPermit();
-  model_.reset();
+  exchange_.reset();
   record_.End(status_);
   delete this;
 }

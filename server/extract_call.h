@@ -1,4 +1,5 @@
-// One call of Extract.
+// One call that a request and an answer make: Extract, or ModelInfer of the Open Inference
+// Protocol.
 #ifndef RADIO_SERVER_EXTRACT_CALL_H_
 #define RADIO_SERVER_EXTRACT_CALL_H_
 
@@ -14,6 +15,7 @@
 #include "model/batching/task.h"
 #include "model/feature_extractor.h"
 #include "server/call_record.h"
+#include "server/exchange.h"
 #include "server/service_parts.h"
 
 namespace radio::server {
@@ -23,8 +25,9 @@ namespace radio::server {
 class ExtractCall final : public grpc::ServerUnaryReactor {
  public:
   // `context` and `response` are gRPC's and live until OnDone.
-  ExtractCall(const ServiceParts& parts, const ServiceOptions& options,
-              grpc::CallbackServerContext* context, grpc::ByteBuffer* response);
+  ExtractCall(Method method, const ServiceParts& parts, const ServiceOptions& options,
+              grpc::CallbackServerContext* context, grpc::ByteBuffer* response,
+              std::unique_ptr<Exchange> exchange);
 
   // Never blocks. `request` is emptied. The call may be gone when it returns.
   void Start(grpc::ByteBuffer* request);
@@ -40,17 +43,16 @@ class ExtractCall final : public grpc::ServerUnaryReactor {
   void FinishWith(absl::Status status);
 
   const ServiceParts parts_;
-  const ServiceOptions& options_;
   grpc::CallbackServerContext* const context_;
   grpc::ByteBuffer* const response_;
   const absl::Time deadline_;
   const std::shared_ptr<CancelToken> cancel_;
   CallRecord record_;
+  std::unique_ptr<Exchange> exchange_;
 
   // Set by Start, before the core gets to work.
+  bool well_formed_ = false;
   AdmissionPermit permit_;
-  std::shared_ptr<const ServedModel> model_;
-  std::vector<OutputRequest> outputs_;
 
   // Each element is written once, by whichever thread brings the result; the last one reads all.
   std::vector<ItemResult> results_;

@@ -1,31 +1,35 @@
 #include "server/extract_stream_call.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "model/base/status_macros.h"
 #include "model/errors.h"
 #include "server/caller.h"
 #include "server/errors.h"
-#include "server/message_parser.h"
-#include "server/response_encoder.h"
 
 namespace radio::server {
 
-std::shared_ptr<ExtractStreamCall> ExtractStreamCall::Create(const ServiceParts& parts,
+std::shared_ptr<ExtractStreamCall> ExtractStreamCall::Create(Method method,
+                                                             const ServiceParts& parts,
                                                              const ServiceOptions& options,
-                                                             grpc::CallbackServerContext* context) {
-  std::shared_ptr<ExtractStreamCall> call(new ExtractStreamCall(parts, options, context));
+                                                             grpc::CallbackServerContext* context,
+                                                             Protocol protocol) {
+  std::shared_ptr<ExtractStreamCall> call(
+      new ExtractStreamCall(method, parts, options, context, std::move(protocol)));
   call->self_ = call;
   return call;
 }
 
-ExtractStreamCall::ExtractStreamCall(const ServiceParts& parts, const ServiceOptions& options,
-                                     grpc::CallbackServerContext* context)
+ExtractStreamCall::ExtractStreamCall(Method method, const ServiceParts& parts,
+                                     const ServiceOptions& options,
+                                     grpc::CallbackServerContext* context, Protocol protocol)
     : parts_(parts),
       options_(options),
       context_(context),
+      protocol_(std::move(protocol)),
       cancel_(std::make_shared<CancelToken>()),
-      record_(Method::kExtractStream, parts, options, context) {}
+      record_(method, parts, options, context) {}
 
 void ExtractStreamCall::Start() {
   const absl::Status allowed = parts_.authenticator->Check(*context_);
@@ -58,7 +62,7 @@ void ExtractStreamCall::OnReadDone(bool ok) {
     MutexLock lock(&mutex_);
     if (!ok) half_closed_ = true;
     // A message that arrives while draining is left to another server.
-    if (draining_) handle = false;
+    if (draining_ || half_closed_) handle = false;
     if (handle) ++in_work_;
   }
   if (handle) HandleMessage();
@@ -73,54 +77,83 @@ void ExtractStreamCall::OnReadDone(bool ok) {
 
 void ExtractStreamCall::HandleMessage() {
   auto item = std::make_shared<Item>();
+  item->exchange = protocol_.make_exchange();
   absl::StatusOr<ExtractRequest> request = Prepare(item.get());
-  if (!request.ok()) {
-    ItemResult refused;
-    refused.outputs = std::move(request).status();
-    return ItemDone(item, std::move(refused));
+  if (item->exchange->ordered()) {
+    MutexLock lock(&mutex_);
+    ordered_.push_back(item);
   }
-  parts_.extractor->Extract(*std::move(request), [this, item](size_t, ItemResult result) {
-    ItemDone(item, std::move(result));
+  if (!request.ok()) {
+    record_.ItemAnswered(request.status());
+    return ItemDone(item, std::move(request).status());
+  }
+  item->results.resize(request->images.size());
+  item->missing.store(request->images.size(), std::memory_order_relaxed);
+  parts_.extractor->Extract(*std::move(request), [this, item](size_t index, ItemResult result) {
+    ImageDone(item, index, std::move(result));
   });
 }
 
 absl::StatusOr<ExtractRequest> ExtractStreamCall::Prepare(Item* item) {
   record_.RequestReceived(message_.Length());
-  const auto convert = [&]() -> absl::StatusOr<ExtractRequest> {
-    auto message = std::make_shared<v1::ExtractStreamRequest>();
-    RADIO_RETURN_IF_ERROR(ParseMessage(&message_, message.get()));
-    item->id = message->id();
-    RADIO_ASSIGN_OR_RETURN(item->model, parts_.registry->Find(message->model()));
-    record_.SetModel(item->model->spec().name);
-    return ConvertRequest(std::move(message), *parts_.registry, options_.limits);
-  };
-  absl::StatusOr<ExtractRequest> request = convert();
+  absl::StatusOr<ExtractRequest> request = item->exchange->Decode(&message_, &record_);
   if (!request.ok()) {
     record_.Rejected(request.status());
     return request;
   }
-  request->deadline = DeadlineOf(*context_, options_, *parts_.clock);
+  request->deadline = std::min(DeadlineOf(*context_, options_, *parts_.clock),
+                               parts_.clock->Now() + item->exchange->timeout());
   request->cancel = cancel_;
   request->client = ClientOf(*context_);
   request->priority = PriorityOf(*context_);
-  item->outputs = request->outputs;
   RADIO_ASSIGN_OR_RETURN(item->permit, parts_.extractor->Admit(*request));
   return request;
 }
 
-void ExtractStreamCall::ItemDone(const std::shared_ptr<Item>& item, ItemResult result) {
+void ExtractStreamCall::ImageDone(const std::shared_ptr<Item>& item, size_t index,
+                                  ItemResult result) {
   record_.ItemAnswered(result.outputs.status());
-  const ModelSpec* spec = item->model == nullptr ? nullptr : &item->model->spec();
-  WireMessage message = EncodeStreamResponse({spec, &item->outputs}, item->id, std::move(result));
-  record_.ResponseSent(message.size());
-  Answer answer{std::move(message).ToByteBuffer(), std::move(item->permit)};
+  item->results[index] = std::move(result);
+  if (item->missing.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  absl::StatusOr<WireMessage> message = item->exchange->Encode(std::move(item->results));
+  if (message.ok()) {
+    if (absl::Status sendable = CheckSendable(*message); !sendable.ok()) {
+      message = std::move(sendable);
+    }
+  }
+  ItemDone(item, std::move(message));
+}
+
+void ExtractStreamCall::ItemDone(const std::shared_ptr<Item>& item,
+                                 absl::StatusOr<WireMessage> message) {
+  const absl::Status status = message.status();
+  if (!message.ok()) message = item->exchange->EncodeError(status);
+  record_.ResponseSent(message->size());
+  Answer answer{(*std::move(message)).ToByteBuffer(), std::move(item->permit)};
   Step step;
   {
     MutexLock lock(&mutex_);
-    answers_.push_back(std::move(answer));
+    if (!status.ok() && protocol_.error_ends_call && status_.ok()) {
+      status_ = status;
+      half_closed_ = true;
+      AddPushback(status, context_);
+    }
+    Enqueue(item, std::move(answer));
     step = NextStep();
   }
   Do(step);
+}
+
+void ExtractStreamCall::Enqueue(const std::shared_ptr<Item>& item, Answer answer) {
+  if (!item->exchange->ordered()) {
+    answers_.push_back(std::move(answer));
+    return;
+  }
+  item->answer = std::move(answer);
+  while (!ordered_.empty() && ordered_.front()->answer) {
+    answers_.push_back(*std::move(ordered_.front()->answer));
+    ordered_.pop_front();
+  }
 }
 
 void ExtractStreamCall::OnWriteDone(bool) {

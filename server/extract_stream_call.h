@@ -1,12 +1,15 @@
-// One call of ExtractStream.
+// One call that is a stream of requests and answers: ExtractStream, or ModelStreamInfer of the Open
+// Inference Protocol.
 #ifndef RADIO_SERVER_EXTRACT_STREAM_CALL_H_
 #define RADIO_SERVER_EXTRACT_STREAM_CALL_H_
 
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <deque>
+#include <functional>
 #include <memory>
-#include <string>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -16,22 +19,31 @@
 #include "model/batching/task.h"
 #include "model/feature_extractor.h"
 #include "server/call_record.h"
+#include "server/exchange.h"
 #include "server/service_parts.h"
 
 namespace radio::server {
 
-// Reads a message while fewer than a set number of images are in work, hands each image to the core
-// at once and writes the answers one by one as they come. Ends OK when the client has half-closed
-// and all is answered, and with SERVER_DRAINING when the server shuts down and all that was read is
-// answered.
+// Reads a message while fewer than a set number of them are in work, hands its images to the core
+// at once and writes the answers one by one: as they come, but for those that must keep their
+// order. Ends OK when the client has half-closed and all is answered, and with SERVER_DRAINING when
+// the server shuts down and all that was read is answered.
 //
 // Keeps itself alive until OnDone, which gRPC calls last.
 class ExtractStreamCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
+  // What differs between protocols.
+  struct Protocol {
+    std::function<std::unique_ptr<StreamExchange>()> make_exchange;
+    // A request that fails ends the call with its status, once the others are answered.
+    bool error_ends_call = false;
+  };
+
   // `context` is gRPC's and lives until OnDone.
-  static std::shared_ptr<ExtractStreamCall> Create(const ServiceParts& parts,
+  static std::shared_ptr<ExtractStreamCall> Create(Method method, const ServiceParts& parts,
                                                    const ServiceOptions& options,
-                                                   grpc::CallbackServerContext* context);
+                                                   grpc::CallbackServerContext* context,
+                                                   Protocol protocol);
 
   // Begins to read. Once.
   void Start();
@@ -39,17 +51,20 @@ class ExtractStreamCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer,
   void Drain();
 
  private:
-  // An image from its message to its answer.
-  struct Item {
-    std::string id;
-    std::shared_ptr<const ServedModel> model;
-    std::vector<OutputRequest> outputs;
-    AdmissionPermit permit;
-  };
   struct Answer {
     grpc::ByteBuffer bytes;
     // Given back when the bytes have left.
     AdmissionPermit permit;
+  };
+  // A request from its message to its answer.
+  struct Item {
+    std::unique_ptr<StreamExchange> exchange;
+    AdmissionPermit permit;
+    // Each is written once; the thread that brings the last one goes on.
+    std::vector<ItemResult> results;
+    std::atomic<size_t> missing{0};
+    // Waits for those of earlier requests. Guarded by the call's mutex.
+    std::optional<Answer> answer;
   };
   // What to do next; decided under the lock, done without it, since gRPC may call back at once.
   struct Step {
@@ -58,8 +73,8 @@ class ExtractStreamCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer,
     bool finish = false;
   };
 
-  ExtractStreamCall(const ServiceParts& parts, const ServiceOptions& options,
-                    grpc::CallbackServerContext* context);
+  ExtractStreamCall(Method method, const ServiceParts& parts, const ServiceOptions& options,
+                    grpc::CallbackServerContext* context, Protocol protocol);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -68,13 +83,17 @@ class ExtractStreamCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer,
 
   void HandleMessage();
   absl::StatusOr<ExtractRequest> Prepare(Item* item);
-  void ItemDone(const std::shared_ptr<Item>& item, ItemResult result);
+  void ImageDone(const std::shared_ptr<Item>& item, size_t index, ItemResult result);
+  void ItemDone(const std::shared_ptr<Item>& item, absl::StatusOr<WireMessage> message);
+  void Enqueue(const std::shared_ptr<Item>& item, Answer answer)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Step NextStep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Do(const Step& step);
 
   const ServiceParts parts_;
   const ServiceOptions& options_;
   grpc::CallbackServerContext* const context_;
+  const Protocol protocol_;
   const std::shared_ptr<CancelToken> cancel_;
   CallRecord record_;
   std::shared_ptr<ExtractStreamCall> self_;
@@ -90,8 +109,10 @@ class ExtractStreamCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer,
   bool half_closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
-  // Images read whose answer has not left.
+  // Requests read whose answer has not left.
   int in_work_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Those whose answers keep their order, in that order.
+  std::deque<std::shared_ptr<Item>> ordered_ ABSL_GUARDED_BY(mutex_);
   // The first is being written while `writing_`.
   std::deque<Answer> answers_ ABSL_GUARDED_BY(mutex_);
   // How the call ended.

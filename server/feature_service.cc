@@ -1,27 +1,19 @@
 #include "server/feature_service.h"
 
+#include <memory>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/call_record.h"
-#include "server/errors.h"
 #include "server/extract_call.h"
+#include "server/extract_exchange.h"
+#include "server/extract_stream_call.h"
 #include "server/model_messages.h"
+#include "server/open_streams.h"
 
 namespace radio::server {
 namespace {
-
-// Ends a call that needed no waiting.
-grpc::ServerUnaryReactor* FinishNow(grpc::CallbackServerContext* context, CallRecord* record,
-                                    const absl::Status& status) {
-  if (!status.ok()) record->Rejected(status);
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  reactor->Finish(ToGrpcStatus(status));
-  record->End(status);
-  return reactor;
-}
 
 v1::Model ToMessage(const ServedModel& model) {
   return ModelMessage(model.spec(), model.engine().healthy());
@@ -32,7 +24,9 @@ v1::Model ToMessage(const ServedModel& model) {
 grpc::ServerUnaryReactor* FeatureService::Extract(grpc::CallbackServerContext* context,
                                                   const grpc::ByteBuffer* request,
                                                   grpc::ByteBuffer* response) {
-  auto* call = new ExtractCall(parts_, options_, context, response);
+  auto* call =
+      new ExtractCall(Method::kExtract, parts_, options_, context, response,
+                      std::make_unique<ExtractExchange>(parts_.registry, &options_.limits));
   // gRPC keeps the request until the call ends; emptying it halves what a large one costs.
   call->Start(const_cast<grpc::ByteBuffer*>(request));
   return call;
@@ -40,20 +34,13 @@ grpc::ServerUnaryReactor* FeatureService::Extract(grpc::CallbackServerContext* c
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* FeatureService::ExtractStream(
     grpc::CallbackServerContext* context) {
-  const std::shared_ptr<ExtractStreamCall> call =
-      ExtractStreamCall::Create(parts_, options_, context);
-  bool draining = false;
-  {
-    MutexLock lock(&mutex_);
-    draining = draining_;
-    streams_.remove_if([](const auto& stream) { return stream.expired(); });
-    streams_.push_back(call);
-  }
-  if (draining) {
-    call->Drain();
-  } else {
-    call->Start();
-  }
+  ExtractStreamCall::Protocol protocol;
+  protocol.make_exchange = [this] {
+    return std::make_unique<ExtractStreamExchange>(parts_.registry, &options_.limits);
+  };
+  const std::shared_ptr<ExtractStreamCall> call = ExtractStreamCall::Create(
+      Method::kExtractStream, parts_, options_, context, std::move(protocol));
+  parts_.streams->Start(call);
   return call.get();
 }
 
@@ -83,19 +70,6 @@ grpc::ServerUnaryReactor* FeatureService::GetModel(grpc::CallbackServerContext* 
     }
   }
   return FinishNow(context, &record, status);
-}
-
-void FeatureService::DrainStreams() {
-  std::list<std::weak_ptr<ExtractStreamCall>> streams;
-  {
-    MutexLock lock(&mutex_);
-    draining_ = true;
-    streams.swap(streams_);
-  }
-  // Outside the lock: a stream may end at once, on this thread.
-  for (const auto& stream : streams) {
-    if (const std::shared_ptr<ExtractStreamCall> call = stream.lock()) call->Drain();
-  }
 }
 
 }  // namespace radio::server

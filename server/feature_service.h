@@ -4,12 +4,7 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <list>
-#include <memory>
-
-#include "model/base/mutex.h"
 #include "radio/v1/feature_service.grpc.pb.h"
-#include "server/extract_stream_call.h"
 #include "server/service_parts.h"
 
 namespace radio::server {
@@ -36,18 +31,9 @@ class FeatureService final
                                      const v1::GetModelRequest* request,
                                      v1::GetModelResponse* response) override;
 
-  // Open streams end when what they have read is answered, new ones at once. Unary calls are
-  // refused by admission, not here.
-  void DrainStreams();
-
  private:
   const ServiceParts parts_;
   const ServiceOptions options_;
-
-  Mutex mutex_;
-  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
-  // Some may have ended already.
-  std::list<std::weak_ptr<ExtractStreamCall>> streams_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace radio::server

@@ -12,7 +12,9 @@ Health::Health(grpc::HealthCheckServiceInterface* service, std::vector<std::stri
 
 void Health::SetReady(bool ready) {
   service_->SetServingStatus("", ready);
-  service_->SetServingStatus("radio.v1.FeatureService", ready);
+  for (const char* name : {"radio.v1.FeatureService", "inference.GRPCInferenceService"}) {
+    service_->SetServingStatus(name, ready);
+  }
   service_->SetServingStatus("readiness", ready);
   for (const std::string& model : models_) SetModelReady(model, ready);
 }

@@ -16,7 +16,7 @@ class Health {
   // NOT_SERVING.
   Health(grpc::HealthCheckServiceInterface* service, std::vector<std::string> models);
 
-  // "", the service's name, "readiness" and every model.
+  // "", the services' names, "readiness" and every model.
   void SetReady(bool ready);
   // One model: its device broke.
   void SetModelReady(const std::string& model, bool ready);

@@ -247,7 +247,12 @@ absl::Span<const MetricInfo> AllMetrics() { return kMetrics; }
 const MetricInfo& InfoOf(Metric metric) { return kMetrics[static_cast<size_t>(metric)]; }
 
 std::vector<std::string> LabelValues(absl::string_view label) {
-  if (label == "method") return {"Extract", "ExtractStream", "ListModels", "GetModel"};
+  if (label == "method") {
+    return {"Extract",         "ExtractStream",    "ListModels",    "GetModel",
+            "ModelInfer",      "ModelStreamInfer", "ServerLive",    "ServerReady",
+            "ModelReady",      "ServerMetadata",   "ModelMetadata", "ModelConfig",
+            "ModelStatistics", "RepositoryIndex"};
+  }
   if (label == "outcome") return {"ok", "rejected", "invalid", "failed", "cancelled", "expired"};
   if (label == "cut") return {"queue_empty", "cost", "images", "bytes", "size", "deadline"};
   if (label == "stage") return {"preprocess", "queue", "inference"};

@@ -23,7 +23,23 @@
 namespace radio::server {
 
 // In the order of LabelValues("method").
-enum class Method { kExtract, kExtractStream, kListModels, kGetModel };
+enum class Method {
+  kExtract,
+  kExtractStream,
+  kListModels,
+  kGetModel,
+  // Of the Open Inference Protocol.
+  kModelInfer,
+  kModelStreamInfer,
+  kServerLive,
+  kServerReady,
+  kModelReady,
+  kServerMetadata,
+  kModelMetadata,
+  kModelConfig,
+  kModelStatistics,
+  kRepositoryIndex,
+};
 
 absl::string_view NameOf(Method method);
 

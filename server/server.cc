@@ -22,15 +22,20 @@
 #include "server/core.h"
 #include "server/feature_service.h"
 #include "server/health.h"
+#include "server/inference_service.h"
+#include "server/inference_statistics.h"
 #include "server/listener_probe.h"
 #include "server/load_reporter.h"
 #include "server/logger.h"
 #include "server/metrics.h"
 #include "server/metrics_endpoint.h"
+#include "server/metrics_fan_out.h"
 #include "server/model_messages.h"
+#include "server/open_streams.h"
 #include "server/sampled_metrics.h"
 #include "server/status_page.h"
 #include "server/transport.h"
+#include "server/unknown_methods.h"
 #include "server/version.h"
 #include "server/watchdog.h"
 
@@ -115,7 +120,8 @@ class Server::State {
         logger_(LoggerOptions(config.log())),
         authenticator_(std::move(tokens)),
         metrics_(ModelNames(config)),
-        core_(config, &metrics_) {}
+        sinks_({&metrics_, &statistics_}),
+        core_(config, &sinks_) {}
   ~State() {
     listener_probe_.reset();
     watchdog_.reset();
@@ -139,6 +145,8 @@ class Server::State {
   const std::string& metrics_address() const { return metrics_address_; }
 
  private:
+  // On health and in the Open Inference Protocol.
+  void SetPhase(Phase phase);
   void Sample(std::vector<server::Sample>* samples) const;
   void GiveUp(const std::string& model, Trouble trouble);
   void SayReady(const std::function<void()>& say);
@@ -148,10 +156,15 @@ class Server::State {
   Logger logger_;
   const Authenticator authenticator_;
   Metrics metrics_;
+  InferenceStatistics statistics_;
+  MetricsFanOut sinks_;
   CallTracker calls_;
+  OpenStreams streams_;
   Core core_;
   std::unique_ptr<LoadReporter> load_;
-  std::unique_ptr<FeatureService> service_;
+  std::unique_ptr<FeatureService> features_;
+  std::unique_ptr<InferenceService> inference_;
+  UnknownMethods unknown_methods_;
   std::unique_ptr<grpc::Server> grpc_;
   std::unique_ptr<Health> health_;
   std::unique_ptr<MetricsEndpoint> endpoint_;
@@ -159,6 +172,7 @@ class Server::State {
   std::unique_ptr<ListenerProbe> listener_probe_;
   std::string grpc_address_;
   std::string metrics_address_;
+  std::atomic<Phase> phase_{Phase::kLoading};
   std::atomic<bool> draining_{false};
 
   Mutex shutdown_mutex_;
@@ -169,10 +183,13 @@ absl::Status Server::State::Listen() {
   if (config_.report_load()) {
     load_ = std::make_unique<LoadReporter>(Clock::Real(), [this] { return core_.Load(); });
   }
-  service_ = std::make_unique<FeatureService>(
-      ServiceParts{&core_.registry(), &core_.extractor(), Clock::Real(), &metrics_, &logger_,
-                   &authenticator_, &calls_, load_.get()},
-      ServiceOptionsOf(config_));
+  const ServiceParts parts{&core_.registry(), &core_.extractor(), Clock::Real(),
+                           &metrics_,         &logger_,           &authenticator_,
+                           &calls_,           &streams_,          load_.get()};
+  const ServiceOptions options = ServiceOptionsOf(config_);
+  features_ = std::make_unique<FeatureService>(parts, options);
+  inference_ = std::make_unique<InferenceService>(parts, options, &statistics_,
+                                                  [this] { return phase_.load(); });
   RADIO_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials,
                          MakeCredentials(config_));
   grpc::EnableDefaultHealthCheckService(true);
@@ -181,7 +198,9 @@ absl::Status Server::State::Listen() {
   if (!config_.reflection()) builder.SetOption(std::make_unique<NoReflection>());
   int port = 0;
   builder.AddListeningPort(config_.listen_address(), credentials, &port);
-  builder.RegisterService(service_.get());
+  builder.RegisterService(features_.get());
+  builder.RegisterService(inference_.get());
+  builder.RegisterCallbackGenericService(&unknown_methods_);
   grpc_ = builder.BuildAndStart();
   if (grpc_ == nullptr || port == 0) {
     return absl::UnavailableError(
@@ -250,18 +269,23 @@ absl::Status Server::State::LoadModels(const EngineFactory& make_engine) {
   watchdog_ = std::make_unique<Watchdog>(
       core_.engines(), absl::Milliseconds(config_.max_batch_duration_ms()),
       [this](const std::string& model, Trouble trouble) { GiveUp(model, trouble); });
-  SayReady([&] { health_->SetReady(true); });
+  SayReady([&] { SetPhase(Phase::kServing); });
   logger_.Log(LogLevel::kInfo, "ready", {});
   return absl::OkStatus();
 }
 
+void Server::State::SetPhase(Phase phase) {
+  phase_ = phase;
+  if (health_ != nullptr) health_->SetReady(phase == Phase::kServing);
+}
+
 void Server::State::GiveUp(const std::string& model, Trouble trouble) {
   const bool hung = trouble == Trouble::kHungBatch;
-  health_->SetReady(false);
+  SetPhase(Phase::kEnding);
   logger_.Log(LogLevel::kError, hung ? "batch hangs" : "device failed", {{"model", model}});
   calls_.BeginDrain();
   core_.admission().Drain();
-  service_->DrainStreams();
+  streams_.Drain();
   calls_.WaitDrained(kLastWords);
   std::this_thread::sleep_for(kLinger);
   exit_process_(static_cast<int>(trouble));
@@ -286,12 +310,12 @@ bool Server::State::Shutdown() {
   const absl::Time start = Clock::Real()->Now();
   logger_.Log(LogLevel::kInfo, "draining", {});
   draining_ = true;
-  if (health_ != nullptr) health_->SetReady(false);
+  SetPhase(Phase::kEnding);
   std::this_thread::sleep_for(std::chrono::milliseconds(config_.drain_delay_ms()));
 
   calls_.BeginDrain();
   core_.admission().Drain();
-  service_->DrainStreams();
+  streams_.Drain();
   const bool idle = calls_.WaitDrained(absl::Milliseconds(config_.drain_timeout_ms()));
   std::this_thread::sleep_for(kLinger);
   logger_.Log(idle ? LogLevel::kInfo : LogLevel::kWarning, "stopped",

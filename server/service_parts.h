@@ -1,4 +1,4 @@
-// What the calls of the feature service work with.
+// What the calls of the services work with.
 #ifndef RADIO_SERVER_SERVICE_PARTS_H_
 #define RADIO_SERVER_SERVICE_PARTS_H_
 
@@ -21,13 +21,15 @@ struct ServiceOptions {
   absl::Duration default_deadline = absl::Seconds(30);
   // Longer ones are cut to this.
   absl::Duration max_deadline = absl::Seconds(120);
-  // Images of one stream in work at once.
+  // Requests of one stream in work at once.
   int max_stream_items = 64;
   // Calls that take longer are logged.
   absl::Duration slow_call = absl::Seconds(5);
 };
 
-// All outlive the service and its calls; none but `load` is null.
+class OpenStreams;
+
+// All outlive the services and their calls; none but `load` is null.
 struct ServiceParts {
   const ModelRegistry* registry;
   FeatureExtractor* extractor;
@@ -36,6 +38,7 @@ struct ServiceParts {
   Logger* logger;
   const Authenticator* authenticator;
   CallTracker* calls;
+  OpenStreams* streams;
   // Null: callers are not told about the load.
   LoadReporter* load;
 };

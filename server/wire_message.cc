@@ -48,15 +48,17 @@ void WireMessage::AddPacked(int field, absl::Span<const int64_t> values) {
 }
 
 void WireMessage::AddBlob(int field, Bytes bytes) {
-  if (bytes.data.size() < kMinBlobBytes) {
-    AddBytes(field, absl::string_view(reinterpret_cast<const char*>(bytes.data.data()),
-                                      bytes.data.size()));
-    return;
-  }
   AddTag(field, kLengthDelimited);
   AppendVarint(bytes.data.size());
-  size_ += bytes.data.size();
-  pieces_.emplace_back(std::move(bytes));
+  AppendBlob(std::move(bytes));
+}
+
+void WireMessage::AddBlobs(int field, std::vector<Bytes> parts) {
+  size_t length = 0;
+  for (const Bytes& part : parts) length += part.data.size();
+  AddTag(field, kLengthDelimited);
+  AppendVarint(length);
+  for (Bytes& part : parts) AppendBlob(std::move(part));
 }
 
 void WireMessage::AddMessage(int field, WireMessage message) {
@@ -70,6 +72,11 @@ void WireMessage::AddMessage(int field, WireMessage message) {
       pieces_.push_back(std::move(piece));
     }
   }
+}
+
+void WireMessage::AddFields(absl::string_view serialized) {
+  Tail().append(serialized.data(), serialized.size());
+  size_ += serialized.size();
 }
 
 grpc::ByteBuffer WireMessage::ToByteBuffer() && {
@@ -94,6 +101,15 @@ void WireMessage::AppendVarint(uint64_t value) {
   size_ += VarintSize(value);
   for (; value >= 0x80; value >>= 7) tail.push_back(static_cast<char>(value | 0x80));
   tail.push_back(static_cast<char>(value));
+}
+
+void WireMessage::AppendBlob(Bytes bytes) {
+  size_ += bytes.data.size();
+  if (bytes.data.size() < kMinBlobBytes) {
+    Tail().append(reinterpret_cast<const char*>(bytes.data.data()), bytes.data.size());
+  } else {
+    pieces_.emplace_back(std::move(bytes));
+  }
 }
 
 std::string& WireMessage::Tail() {

@@ -28,7 +28,11 @@ class WireMessage {
   void AddPacked(int field, absl::Span<const int64_t> values);
   // Bytes that are kept, not copied, unless they are few.
   void AddBlob(int field, Bytes bytes);
+  // The same for one value whose bytes lie in several places.
+  void AddBlobs(int field, std::vector<Bytes> parts);
   void AddMessage(int field, WireMessage message);
+  // Whole fields that are serialised already.
+  void AddFields(absl::string_view serialized);
 
   size_t size() const { return size_; }
   // The message as slices; those of blobs hold a reference to their owner until gRPC has sent them.
@@ -39,6 +43,8 @@ class WireMessage {
 
   void AddTag(int field, int wire_type);
   void AppendVarint(uint64_t value);
+  // A copy when they are few, a reference otherwise.
+  void AppendBlob(Bytes bytes);
   // The string at the end, to append to.
   std::string& Tail();
 

@@ -64,6 +64,22 @@ TEST(WireMessageTest, NestedMessagesAroundBlobsKeepTheirOrderAndSizes) {
                                            "after");
 }
 
+TEST(WireMessageTest, OneFieldMayBeMadeOfSeveralBlobs) {
+  std::vector<Bytes> parts;
+  parts.push_back(Bytes::Own(std::vector<uint8_t>(10, uint8_t{'a'})));
+  parts.push_back(Bytes::Own(std::vector<uint8_t>(5000, uint8_t{'b'})));
+  parts.push_back(Bytes::Own(std::vector<uint8_t>(20, uint8_t{'c'})));
+  WireMessage message;
+  message.AddBlobs(6, std::move(parts));
+  message.AddBlobs(6, {});
+  message.AddFields("\x08\x01");
+  const std::string expected = "\x32" + Varint(5030) + std::string(10, 'a') +
+                               std::string(5000, 'b') + std::string(20, 'c') +
+                               std::string("\x32\0\x08\x01", 4);
+  EXPECT_EQ(message.size(), expected.size());
+  EXPECT_EQ(Flatten(std::move(message)), expected);
+}
+
 TEST(WireMessageTest, AnEmptyMessageIsEmpty) { EXPECT_EQ(Flatten(WireMessage()), ""); }
 
 }  // namespace
