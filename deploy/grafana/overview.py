@@ -63,9 +63,9 @@ def overview():
         ),
         stat(
             "Latency p95",
-            "95 % of the Extract calls take at most this long.",
+            "95 % of the Extract and ModelInfer calls take at most this long.",
             "s",
-            quantile(0.95, "radio_request_duration_seconds", matchers=SERVER + ', method="Extract"'),
+            quantile(0.95, "radio_request_duration_seconds", matchers=SERVER + ', method=~"Extract|ModelInfer"'),
             steps=[("green", None), ("orange", LATENCY / 2), ("red", LATENCY)],
             alert="RadioLatencyHigh",
         ),
@@ -156,17 +156,17 @@ def overview():
         "Latency",
         timeseries(
             "Extract",
-            "Latency of the Extract calls.",
+            "Latency of the Extract and ModelInfer calls.",
             "s",
-            *quantiles("radio_request_duration_seconds", SERVER + ', method="Extract"'),
+            *quantiles("radio_request_duration_seconds", SERVER + ', method=~"Extract|ModelInfer"'),
             line=LATENCY,
             alert="RadioLatencyHigh",
         ),
         heatmap(
             "Extract, distribution",
-            "Extract calls by latency.",
+            "Extract and ModelInfer calls by latency.",
             "s",
-            buckets("radio_request_duration_seconds", SERVER + ', method="Extract"'),
+            buckets("radio_request_duration_seconds", SERVER + ', method=~"Extract|ModelInfer"'),
         ),
         timeseries(
             "Where an image's time goes",

@@ -86,9 +86,9 @@ def per_model():
         "Time",
         timeseries(
             "Extract",
-            "Latency of the Extract calls.",
+            "Latency of the Extract and ModelInfer calls.",
             "s",
-            *quantiles("radio_request_duration_seconds", MODEL + ', method="Extract"'),
+            *quantiles("radio_request_duration_seconds", MODEL + ', method=~"Extract|ModelInfer"'),
             line=LATENCY,
             alert="RadioLatencyHigh",
         ),

@@ -120,6 +120,7 @@ def test_the_edge_is_closed(one_server_behind_envoy):
             return grpc.StatusCode.OK
 
         assert code("/radio.v1.FeatureService/ListModels") == grpc.StatusCode.OK
+        assert code("/inference.GRPCInferenceService/ServerLive") == grpc.StatusCode.OK
         assert code("/grpc.health.v1.Health/Check") == grpc.StatusCode.OK
         for method in ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", "/other.Service/Call"):
             assert code(method) == grpc.StatusCode.UNIMPLEMENTED
