@@ -182,7 +182,7 @@ absl::StatusOr<Images> ReadFiles(const Input& input) {
   }
   const auto& shape = input.tensor().shape();
   const bool column = shape.size() == 2 && shape[1] == 1;
-  if (shape.size() != 1 && !column) return input.ShapeError("must be [N] for encoded");
+  if (shape.size() != 1 && !column) return input.ShapeError("must be [N] or [N, 1] for encoded");
   RADIO_RETURN_IF_ERROR(input.CheckImages());
   const int64_t count = shape[0];
 

@@ -37,6 +37,9 @@ Shape ShapeOf(const ModelSpec& spec, const InferenceOutput& output) {
 
 Shape ImageShape() { return {3, kAny, kAny}; }
 
+// perf_analyzer knows no tensor that has a batch and nothing else.
+Shape FileShape() { return {1}; }
+
 std::vector<std::pair<std::string, std::string>> Facts(const ModelSpec& spec) {
   return {
       {"radio_version", spec.version},
@@ -119,7 +122,7 @@ inference::ModelMetadataResponse InferenceModelMetadata(const ModelSpec& spec) {
   message.add_versions(std::string(kInferenceVersion));
   message.set_platform(kPlatform);
   AddTensor(kImageInput, "UINT8", ImageShape(), message.add_inputs());
-  AddTensor(kEncodedInput, "BYTES", {}, message.add_inputs());
+  AddTensor(kEncodedInput, "BYTES", FileShape(), message.add_inputs());
   for (const InferenceOutput& output : InferenceOutputs(spec)) {
     AddTensor(output.name, "FP32", ShapeOf(spec, output), message.add_outputs());
   }
@@ -134,7 +137,7 @@ inference::ModelConfig InferenceModelConfig(const ModelSpec& spec, int max_image
   config.set_backend("radio");
   config.set_max_batch_size(max_images);
   AddInput(kImageInput, inference::TYPE_UINT8, ImageShape(), &config);
-  AddInput(kEncodedInput, inference::TYPE_STRING, {}, &config);
+  AddInput(kEncodedInput, inference::TYPE_STRING, FileShape(), &config);
   for (const InferenceOutput& output : InferenceOutputs(spec)) {
     inference::ModelOutput* message = config.add_output();
     message->set_name(output.name);

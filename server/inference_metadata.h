@@ -17,7 +17,7 @@ namespace radio::server {
 // The only version of every model: clients expect a decimal integer.
 inline constexpr absl::string_view kInferenceVersion = "1";
 
-// The inputs, of which a request uses one: pixels `[N, 3, H, W]`, files `[N]`.
+// The inputs, of which a request uses one: pixels `[N, 3, H, W]`, files `[N, 1]` or `[N]`.
 inline constexpr absl::string_view kImageInput = "image";
 inline constexpr absl::string_view kEncodedInput = "encoded";
 

@@ -8,6 +8,8 @@ cd "$(dirname "$0")/.."
 
 # The LibTorch that the server links and the exporter's torch are one and the same.
 torch=torch==2.11.0
+# The last wheel with a perf_analyzer that runs on Debian 12.
+perf_analyzer=tritonclient==2.51.0
 
 tests=1
 case "${1:-}" in
@@ -71,11 +73,12 @@ install_python_environment() {
     mark run "${files[@]}"
   fi
   [ $tests = 1 ] || return 0
-  files=(tools/requirements-tests.txt tools/requirements-oracles.txt)
+  files=(tools/setup.sh tools/requirements-tests.txt tools/requirements-oracles.txt)
   if ! current tests "${files[@]}"; then
     say "adding what the tests and checks need to .venv"
     .venv/bin/pip install -q --requirement tools/requirements-tests.txt
     .venv/bin/pip install -q --no-deps --requirement tools/requirements-oracles.txt
+    .venv/bin/pip install -q --no-deps --upgrade --target .venv/perf_analyzer "$perf_analyzer"
     mark tests "${files[@]}"
   fi
 }

@@ -29,7 +29,7 @@ TEST(InferenceMetadataTest, TensorsLeadWithTheBatch) {
   EXPECT_THAT(message.inputs(0).shape(), ElementsAre(-1, 3, -1, -1));
   EXPECT_EQ(message.inputs(1).name(), "encoded");
   EXPECT_EQ(message.inputs(1).datatype(), "BYTES");
-  EXPECT_THAT(message.inputs(1).shape(), ElementsAre(-1));
+  EXPECT_THAT(message.inputs(1).shape(), ElementsAre(-1, 1));
   ASSERT_EQ(message.outputs_size(), 5);
   EXPECT_EQ(message.outputs(0).name(), "summary");
   EXPECT_THAT(message.outputs(0).shape(), ElementsAre(-1, 8));
