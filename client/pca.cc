@@ -121,6 +121,28 @@ Picture Paint(absl::Span<const float> colours, int grid_height, int grid_width, 
   return picture;
 }
 
+Picture SideBySide(absl::Span<const Picture> pictures) {
+  constexpr int kGap = 8;
+  Picture all;
+  all.width = -kGap;
+  for (const Picture& picture : pictures) {
+    all.height = std::max(all.height, picture.height);
+    all.width += picture.width + kGap;
+  }
+  const size_t row_bytes = size_t{3} * all.width;
+  all.rgb.assign(row_bytes * all.height, 255);
+  size_t left = 0;
+  for (const Picture& picture : pictures) {
+    const size_t bytes = size_t{3} * picture.width;
+    for (int y = 0; y < picture.height; ++y) {
+      std::copy_n(picture.rgb.begin() + static_cast<ptrdiff_t>(y * bytes), bytes,
+                  all.rgb.begin() + static_cast<ptrdiff_t>(y * row_bytes + left));
+    }
+    left += bytes + size_t{3} * kGap;
+  }
+  return all;
+}
+
 std::string EncodePng(const Picture& picture) {
   png_image image{};
   image.version = PNG_IMAGE_VERSION;

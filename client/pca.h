@@ -33,6 +33,10 @@ void ScaleRobustly(std::vector<float>* colours);
 Picture Paint(absl::Span<const float> colours, int grid_height, int grid_width, int height,
               int width);
 
+// Left to right with their upper edges in line; white between them and below shorter ones. At least
+// one picture.
+Picture SideBySide(absl::Span<const Picture> pictures);
+
 // The picture as a PNG file's bytes.
 std::string EncodePng(const Picture& picture);
 

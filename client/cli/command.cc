@@ -15,10 +15,6 @@
 namespace radio::client {
 namespace {
 
-constexpr char kResizeHelp[] =
-    "How images are brought to a size the model takes: nearest (each side to the nearest multiple "
-    "of the model's step), none, preferred, exact=HxW or shortest=N";
-
 // The two sides of the first `separator`; the second is empty without one.
 std::pair<absl::string_view, absl::string_view> SplitOnce(absl::string_view text, char separator) {
   return absl::StrSplit(text, absl::MaxSplits(separator, 1));
@@ -57,9 +53,13 @@ int FailUsage(const absl::Status& status) {
   return kExitUsage;
 }
 
-void AddModelOptions(CLI::App* command, std::string* model, std::string* resize) {
+void AddModelOption(CLI::App* command, std::string* model) {
   command->add_option("--model", *model, "Name of a served model (default: the server's)")
       ->type_name("NAME");
+}
+
+void AddModelOptions(CLI::App* command, std::string* model, std::string* resize) {
+  AddModelOption(command, model);
   command->add_option("--resize", *resize, kResizeHelp)->type_name("MODE")->capture_default_str();
 }
 

@@ -46,6 +46,12 @@ void AddPca(CLI::App* app, CommandLine* line);
 int Fail(const absl::Status& status);       // Returns kExitFailed.
 int FailUsage(const absl::Status& status);  // Returns kExitUsage: another command line would do.
 
+inline constexpr char kResizeHelp[] =
+    "How images are brought to a size the model takes: nearest (each side to the nearest multiple "
+    "of the model's step), none, preferred, exact=HxW or shortest=N";
+
+// --model.
+void AddModelOption(CLI::App* command, std::string* model);
 // --model and --resize. `resize` comes with its default.
 void AddModelOptions(CLI::App* command, std::string* model, std::string* resize);
 

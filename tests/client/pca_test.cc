@@ -113,6 +113,21 @@ TEST(PcaTest, PaintsBilinearly) {
   EXPECT_THAT(red, ElementsAre(0, 64, 191, 255));
 }
 
+TEST(PcaTest, PicturesStandSideBySideOnWhite) {
+  const Picture tall = {2, 1, {1, 1, 1, 2, 2, 2}};
+  const Picture small = {1, 2, {3, 3, 3, 4, 4, 4}};
+  const Picture both = SideBySide({tall, small});
+  ASSERT_EQ(both.height, 2);
+  ASSERT_EQ(both.width, 1 + 8 + 2);
+  const auto red = [&](int y, int x) { return both.rgb[(y * both.width + x) * 3]; };
+  EXPECT_EQ(red(0, 0), 1);
+  EXPECT_EQ(red(1, 0), 2);
+  EXPECT_EQ(red(0, 9), 3);
+  EXPECT_EQ(red(0, 10), 4);
+  for (int x = 1; x < 9; ++x) EXPECT_EQ(red(0, x), 255);
+  for (int x = 1; x < 11; ++x) EXPECT_EQ(red(1, x), 255);
+}
+
 TEST(PcaTest, PaintsATokenAsItIsAtItsOwnSize) {
   const std::vector<float> colours = {0, 0.2f, 1, 1, 0.4f, 0};
   const Picture picture = Paint(colours, 2, 1, 2, 1);

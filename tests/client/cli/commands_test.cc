@@ -108,6 +108,20 @@ TEST_F(CommandsTest, PcaWritesAPictureOfTheImagesSizeAndALine) {
   EXPECT_EQ(static_cast<uint8_t>(png[23]), size.source_height());
 }
 
+TEST_F(CommandsTest, PcaDrawsAnImageAtSeveralSizesSideBySide) {
+  const Outcome outcome = Run({"pca", Image("a.jpg", "one"), "--out", work_ + "/a.png", "--resize",
+                               "nearest,shortest=64,exact=32x48"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  const v1::Geometry size = FakeFeatureService::GeometryOf("one");
+  const std::string png = ReadFrom(work_ + "/a.png");
+  const int width = 256 * static_cast<uint8_t>(png[18]) + static_cast<uint8_t>(png[19]);
+  EXPECT_EQ(width, 3 * size.source_width() + 2 * 8);
+  EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 3);
+  EXPECT_EQ(
+      Run({"pca", work_ + "/a.jpg", "--out", work_ + "/a.png", "--resize", "nearest,huge"}).code,
+      2);
+}
+
 TEST_F(CommandsTest, PcaOfSeveralImagesFillsAFolder) {
   const Outcome outcome = Run({"pca", Image("a.jpg", "one"), Image("b.jpg", "broken"),
                                Image("c.png", "three"), "--out", work_ + "/new/out"});
