@@ -50,8 +50,9 @@ class Admission {
     int64_t max_bytes = int64_t{2} << 30;
     // Work that would wait longer than this is refused, unless the queue is short.
     absl::Duration max_queue_delay = absl::Seconds(2);
-    // A queue of so many images is short, however slow the model.
-    int short_queue_items = 16;
+    // A queue of so many images is short, however slow the model. By the rule above a client on its
+    // own has 16 of them.
+    int short_queue_items = 18;
     // Of each limit, from 0 to 1. 1: clients do not matter.
     double client_share = 0.25;
   };

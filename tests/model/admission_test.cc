@@ -126,6 +126,18 @@ TEST_F(AdmissionTest, SlowModelStillTakesAFewImages) {
   EXPECT_TRUE(admission.Admit(load_, Demand(1)).ok());
 }
 
+TEST_F(AdmissionTest, SlowModelTakesSixteenImagesOfAClientOnItsOwn) {
+  Admission admission{Admission::Options()};
+  load_.AddPending(1, 1000);
+  std::vector<AdmissionPermit> held;
+  for (int i = 0; i < 16; ++i) {
+    auto permit = admission.Admit(load_, Demand(1));
+    ASSERT_TRUE(permit.ok()) << i << permit.status();
+    held.push_back(*std::move(permit));
+  }
+  EXPECT_EQ(ReasonOf(admission.Admit(load_, Demand(1)).status()), Reason::kQueueFull);
+}
+
 TEST_F(AdmissionTest, ShortQueueLeavesHalfOfTheCallersTime) {
   load_.AddPending(1, 180);
   Admission::Demand demand = Demand(1, 1, 20);
