@@ -132,6 +132,9 @@ void Core::SampleModel(const ServedModel& model, std::vector<server::Sample>* sa
   add(Metric::kQueueDepth, {spec.name}, static_cast<double>(model.queue().depth()));
   add(Metric::kQueueOldestAge, {spec.name}, absl::ToDoubleSeconds(model.queue().oldest_age()));
   add(Metric::kBatchBudget, {spec.name}, model.queue().budget().current());
+  const DeviceMemory memory = model.engine().device_memory();
+  add(Metric::kDeviceMemoryAllocated, {spec.name}, static_cast<double>(memory.allocated));
+  add(Metric::kDeviceMemoryReserved, {spec.name}, static_cast<double>(memory.reserved));
   add(Metric::kModelLoadDuration, {spec.name}, absl::ToDoubleSeconds(facts.load_duration));
   add(Metric::kModelInfo,
       {spec.name, spec.version, spec.architecture, spec.precision, facts.device,

@@ -22,7 +22,7 @@ constexpr double kPowersOfTwo[] = {1, 2, 4, 8, 16, 32, 64, 128, 256};
 constexpr double kTokens[] = {256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072};
 constexpr double kRatios[] = {.1, .2, .3, .4, .5, .6, .7, .8, .9, 1};
 
-constexpr std::array<MetricInfo, 41> kMetrics = {{
+constexpr std::array<MetricInfo, 43> kMetrics = {{
     {Metric::kRequestsStarted,
      kCounter,
      "radio_requests_started_total",
@@ -139,6 +139,21 @@ constexpr std::array<MetricInfo, 41> kMetrics = {{
      "model",
      "What a batch may cost now, in token equivalents: less than configured after the device ran "
      "out of memory.",
+     {}},
+    {Metric::kDeviceMemoryAllocated,
+     kGauge,
+     "radio_device_memory_allocated_bytes",
+     "model",
+     "Memory that holds tensors on the device of the model; 0 on a CPU. Models of one device "
+     "report "
+     "the same.",
+     {}},
+    {Metric::kDeviceMemoryReserved,
+     kGauge,
+     "radio_device_memory_reserved_bytes",
+     "model",
+     "Memory that the runtime has taken from the device of the model, kept parts included; 0 on a "
+     "CPU.",
      {}},
     {Metric::kPreprocessThreads,
      kGauge,

@@ -37,6 +37,8 @@ enum class Metric {
   kQueueDepth,
   kQueueOldestAge,
   kBatchBudget,
+  kDeviceMemoryAllocated,
+  kDeviceMemoryReserved,
   kPreprocessThreads,
   kPreprocessQueueDepth,
   kImagesQuarantined,

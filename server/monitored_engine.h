@@ -30,6 +30,7 @@ class MonitoredEngine : public Engine {
     return results;
   }
   void ReleaseMemory() override { engine_->ReleaseMemory(); }
+  DeviceMemory device_memory() const override { return engine_->device_memory(); }
   bool healthy() const override { return engine_->healthy(); }
   std::string description() const override { return engine_->description(); }
 

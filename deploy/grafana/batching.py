@@ -97,6 +97,13 @@ def batching():
             (f"radio_batch_budget_cost{{{MODEL}}}", "{{model}} {{instance}}"),
         ),
         timeseries(
+            "Device memory",
+            "What tensors hold, and what the runtime keeps of the device, which models may share; 0 on a CPU.",
+            "bytes",
+            (f"radio_device_memory_allocated_bytes{{{MODEL}}}", "{{model}} {{instance}} allocated"),
+            (f"radio_device_memory_reserved_bytes{{{MODEL}}}", "{{model}} {{instance}} reserved"),
+        ),
+        timeseries(
             "Out of memory",
             "Runs that the device had no memory for; their batches were run again in parts.",
             "runs/s",

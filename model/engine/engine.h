@@ -2,6 +2,7 @@
 #ifndef RADIO_MODEL_ENGINE_ENGINE_H_
 #define RADIO_MODEL_ENGINE_ENGINE_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,14 @@ namespace radio {
 struct BatchItem {
   const ImageTensor* image = nullptr;
   const std::vector<OutputRequest>* outputs = nullptr;
+};
+
+// Bytes of a device's memory in the hands of the runtime's allocator.
+struct DeviceMemory {
+  // Holding tensors.
+  int64_t allocated = 0;
+  // Taken from the device: those, and what is kept for the next ones.
+  int64_t reserved = 0;
 };
 
 class Engine {
@@ -39,6 +48,9 @@ class Engine {
 
   // False once the device is beyond use. Never blocks.
   virtual bool healthy() const { return true; }
+
+  // Of the device it runs on, which it may share; zeros on a CPU. Makes no call to the device.
+  virtual DeviceMemory device_memory() const { return {}; }
 
   // Where it runs, for people: "cpu, 2 threads", "cuda:0 NVIDIA H100".
   virtual std::string description() const = 0;

@@ -58,6 +58,12 @@ TEST(MetricsEndToEndTest, EveryMetricOfTheTableIsExposedAndNothingForeign) {
   EXPECT_EQ(families, expected);
 }
 
+TEST(MetricsEndToEndTest, TheDevicesMemoryIsTheEngines) {
+  TestServer server;
+  EXPECT_EQ(server.Metric("radio_device_memory_allocated_bytes{model=\"m\"}"), 1000);
+  EXPECT_EQ(server.Metric("radio_device_memory_reserved_bytes{model=\"m\"}"), 2000);
+}
+
 TEST(MetricsEndToEndTest, HostileRequestsAddNoSeries) {
   TestServer server;
   Call(&server, PixelRequest(1));

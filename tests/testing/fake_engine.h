@@ -31,6 +31,7 @@ class FakeEngine : public Engine {
     MutexLock lock(&mutex_);
     ++releases_;
   }
+  DeviceMemory device_memory() const override { return {1000, 2000}; }
   std::string description() const override { return "fake"; }
 
   // Images of each Run so far, in order.

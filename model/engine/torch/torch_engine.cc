@@ -2,6 +2,7 @@
 
 #include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/Device.h>
 #include <c10/core/InferenceMode.h>
 
@@ -131,6 +132,18 @@ void TorchEngine::ReleaseMemory() {
     at::accelerator::emptyCache();
   } catch (const std::exception&) {
     // The next run says what is wrong with the device.
+  }
+}
+
+DeviceMemory TorchEngine::device_memory() const {
+  if (options_.device == "cpu") return {};
+  constexpr auto kAll = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+  try {
+    const c10::Device device(options_.device);
+    const auto stats = c10::getDeviceAllocator(device.type())->getDeviceStats(device.index());
+    return {stats.allocated_bytes[kAll].current, stats.reserved_bytes[kAll].current};
+  } catch (const std::exception&) {
+    return {};
   }
 }
 

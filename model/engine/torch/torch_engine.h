@@ -49,6 +49,7 @@ class TorchEngine : public Engine {
   absl::StatusOr<std::vector<absl::StatusOr<ItemOutputs>>> Run(
       absl::Span<const BatchItem> batch) override;
   void ReleaseMemory() override;
+  DeviceMemory device_memory() const override;
   bool healthy() const override { return healthy_.load(std::memory_order_relaxed); }
   std::string description() const override { return description_; }
 
