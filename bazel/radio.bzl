@@ -6,6 +6,9 @@ RADIO_COPTS = [
     "-Werror",
 ]
 
+# For what calls at::parallel_for: without them LibTorch's headers make it serial.
+OPENMP_COPTS = ["-fopenmp"]
+
 def radio_cc_library(copts = [], deps = [], **kwargs):
     native.cc_library(copts = RADIO_COPTS + copts, deps = deps + ["//bazel:abseil"], **kwargs)
 

@@ -1,6 +1,5 @@
 #include "model/ops/bfloat16_attention.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/native/CPUBlas.h>
 #include <ATen/ops/empty.h>
 
@@ -9,6 +8,7 @@
 #include <cstring>
 #include <limits>
 
+#include "model/ops/parallel.h"
 #include "model/ops/softmax_tile.h"
 
 namespace radio::ops {

@@ -1,11 +1,11 @@
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "model/ops/operators.h"
+#include "model/ops/parallel.h"
 
 namespace radio::ops {
 namespace {

@@ -1,7 +1,6 @@
 #include "model/engine/torch/torch_engine.h"
 
 #include <ATen/DeviceAccelerator.h>
-#include <ATen/Parallel.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/Device.h>
 #include <c10/core/InferenceMode.h>
@@ -20,6 +19,7 @@
 #include "model/engine/torch/torch_model.h"
 #include "model/errors.h"
 #include "model/ops/cpu_features.h"
+#include "model/ops/parallel.h"
 
 namespace radio {
 namespace {
