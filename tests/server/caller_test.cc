@@ -15,7 +15,9 @@ TEST(CallerTest, AddressesAreComparedWithoutTheirPorts) {
 
 int PriorityWith(const std::string& value) {
   grpc::ServerContext context;
-  grpc::testing::ServerContextTestSpouse(&context).AddClientMetadata("radio-priority", value);
+  // Keeps the metadata.
+  grpc::testing::ServerContextTestSpouse spouse(&context);
+  spouse.AddClientMetadata("radio-priority", value);
   return PriorityOf(context);
 }
 
