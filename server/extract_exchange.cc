@@ -4,14 +4,12 @@
 
 #include "model/base/status_macros.h"
 #include "server/message_parser.h"
-#include "server/response_encoder.h"
 
 namespace radio::server {
 
-absl::StatusOr<ExtractRequest> ExtractExchange::Decode(grpc::ByteBuffer* message,
-                                                       CallRecord* record) {
-  auto parsed = std::make_shared<v1::ExtractRequest>();
-  RADIO_RETURN_IF_ERROR(ParseMessage(message, parsed.get()));
+template <typename Message>
+absl::StatusOr<ExtractRequest> ExtractTerms::Convert(std::shared_ptr<Message> parsed,
+                                                     CallRecord* record) {
   RADIO_ASSIGN_OR_RETURN(model_, registry_->Find(parsed->model()));
   record->SetModel(model_->spec().name);
   RADIO_ASSIGN_OR_RETURN(ExtractRequest request,
@@ -20,8 +18,15 @@ absl::StatusOr<ExtractRequest> ExtractExchange::Decode(grpc::ByteBuffer* message
   return request;
 }
 
+absl::StatusOr<ExtractRequest> ExtractExchange::Decode(grpc::ByteBuffer* message,
+                                                       CallRecord* record) {
+  auto parsed = std::make_shared<v1::ExtractRequest>();
+  RADIO_RETURN_IF_ERROR(ParseMessage(message, parsed.get()));
+  return terms_.Convert(std::move(parsed), record);
+}
+
 absl::StatusOr<WireMessage> ExtractExchange::Encode(std::vector<ItemResult> results) {
-  return EncodeResponse({&model_->spec(), &outputs_}, std::move(results));
+  return EncodeResponse(terms_.context(), std::move(results));
 }
 
 absl::StatusOr<ExtractRequest> ExtractStreamExchange::Decode(grpc::ByteBuffer* message,
@@ -29,16 +34,11 @@ absl::StatusOr<ExtractRequest> ExtractStreamExchange::Decode(grpc::ByteBuffer* m
   auto parsed = std::make_shared<v1::ExtractStreamRequest>();
   RADIO_RETURN_IF_ERROR(ParseMessage(message, parsed.get()));
   id_ = parsed->id();
-  RADIO_ASSIGN_OR_RETURN(model_, registry_->Find(parsed->model()));
-  record->SetModel(model_->spec().name);
-  RADIO_ASSIGN_OR_RETURN(ExtractRequest request,
-                         ConvertRequest(std::move(parsed), *registry_, *limits_));
-  outputs_ = request.outputs;
-  return request;
+  return terms_.Convert(std::move(parsed), record);
 }
 
 absl::StatusOr<WireMessage> ExtractStreamExchange::Encode(std::vector<ItemResult> results) {
-  return EncodeStreamResponse({&model_->spec(), &outputs_}, id_, std::move(results[0]));
+  return EncodeStreamResponse(terms_.context(), id_, std::move(results[0]));
 }
 
 WireMessage ExtractStreamExchange::EncodeError(const absl::Status& error) {

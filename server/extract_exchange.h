@@ -8,17 +8,22 @@
 
 #include "server/exchange.h"
 #include "server/proto_conversion.h"
+#include "server/response_encoder.h"
 
 namespace radio::server {
 
-// ExtractRequest and ExtractResponse. `registry` and `limits` outlive the exchange.
-class ExtractExchange : public Exchange {
+// What a request and its answer have in common, whichever message holds them. `registry` and
+// `limits` outlive it.
+class ExtractTerms {
  public:
-  ExtractExchange(const ModelRegistry* registry, const RequestLimits* limits)
+  ExtractTerms(const ModelRegistry* registry, const RequestLimits* limits)
       : registry_(registry), limits_(limits) {}
 
-  absl::StatusOr<ExtractRequest> Decode(grpc::ByteBuffer* message, CallRecord* record) override;
-  absl::StatusOr<WireMessage> Encode(std::vector<ItemResult> results) override;
+  // The core's request; `record` hears of the model. `Message` is a request of radio.v1.
+  template <typename Message>
+  absl::StatusOr<ExtractRequest> Convert(std::shared_ptr<Message> parsed, CallRecord* record);
+  // After Convert, for the answer.
+  ResponseContext context() const { return {&model_->spec(), &outputs_}; }
 
  private:
   const ModelRegistry* const registry_;
@@ -27,22 +32,32 @@ class ExtractExchange : public Exchange {
   std::vector<OutputRequest> outputs_;
 };
 
+// ExtractRequest and ExtractResponse.
+class ExtractExchange : public Exchange {
+ public:
+  ExtractExchange(const ModelRegistry* registry, const RequestLimits* limits)
+      : terms_(registry, limits) {}
+
+  absl::StatusOr<ExtractRequest> Decode(grpc::ByteBuffer* message, CallRecord* record) override;
+  absl::StatusOr<WireMessage> Encode(std::vector<ItemResult> results) override;
+
+ private:
+  ExtractTerms terms_;
+};
+
 // ExtractStreamRequest and ExtractStreamResponse: one image.
 class ExtractStreamExchange : public StreamExchange {
  public:
   ExtractStreamExchange(const ModelRegistry* registry, const RequestLimits* limits)
-      : registry_(registry), limits_(limits) {}
+      : terms_(registry, limits) {}
 
   absl::StatusOr<ExtractRequest> Decode(grpc::ByteBuffer* message, CallRecord* record) override;
   absl::StatusOr<WireMessage> Encode(std::vector<ItemResult> results) override;
   WireMessage EncodeError(const absl::Status& error) override;
 
  private:
-  const ModelRegistry* const registry_;
-  const RequestLimits* const limits_;
+  ExtractTerms terms_;
   std::string id_;
-  std::shared_ptr<const ServedModel> model_;
-  std::vector<OutputRequest> outputs_;
 };
 
 }  // namespace radio::server
