@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from radio_client import Client
-from servers import bench, server
+from service import report_of, running
 
 SIZES = ["224x224", "336x336", "432x432", "320x256", "256x480"]
 FILES = 60
@@ -54,12 +54,12 @@ def encode(address, folder, in_flight, seconds):
     return count / (now - begun), (time.process_time() - cpu) / (now - begun)
 
 
-def measure(address, folder, options):
+def measure(server, folder, options):
     rounds = []
     for _ in range(options.repeats):
         load = {"concurrency": options.in_flight, "duration": options.seconds, "warmup": options.seconds / 4}
-        ceiling = bench(address, SIZES, format="png", **load)["images_per_second"]
-        rate, cpu = encode(address, folder, options.in_flight, options.seconds)
+        ceiling = report_of(server, SIZES, format="png", **load)["images_per_second"]
+        rate, cpu = encode(server.grpc, folder, options.in_flight, options.seconds)
         rounds.append({"bench": ceiling, "encode": rate, "ratio": rate / ceiling, "client_cpu": cpu})
         print(
             f"  radio bench {ceiling:7.1f} images/s   Python encode {rate:7.1f} images/s   ratio {rate / ceiling:.3f}"
@@ -79,9 +79,9 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_images(folder / "images")
-        with server(folder, options.artefact.resolve()) as address:
+        with running(folder, options.artefact) as server:
             print(f"Python client against radio bench, {options.in_flight} in flight, PNG of {', '.join(SIZES)}")
-            rounds = measure(address, folder / "images", options)
+            rounds = measure(server, folder / "images", options)
     ratio = statistics.median(entry["ratio"] for entry in rounds)
     print(f"  median ratio {ratio:.3f} (target 0.9 or more)")
     if options.json:

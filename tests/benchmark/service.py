@@ -1,20 +1,45 @@
 """The service around the engine: what it adds to a forward pass, and what it manages without one."""
 
+import contextlib
 import json
 import subprocess
+import sys
+from pathlib import Path
 
-from servers import REPOSITORY, STUB_SERVER, bench, server
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path += [str(REPOSITORY / "tests" / folder) for folder in ("integration", "load")]
+from served import Server  # noqa: E402
+from stub import Stub, bench  # noqa: E402
 
 # Those of engine_benchmark's packed mix.
 MIX = ["224x224", "224x336", "336x224", "432x432", "512x384"]
 RESPONSE_PATH = REPOSITORY / "bazel-bin/tests/benchmark/response_path"
 
 
+def report_of(server, sizes, **options):
+    """The report of `radio bench`; `options` as on its command line, True for a switch."""
+    words = [word for name, value in options.items() for word in (f"--{name}", value) if word is not True]
+    report = bench(server, *words, sizes=sizes)
+    if report["failed"]:
+        print(f"  radio bench: failed images: {report['failed']}")
+    return report
+
+
+@contextlib.contextmanager
+def running(folder, artefact):
+    """A server of the model."""
+    server = Server(folder, {"model": artefact.resolve()}, "log { level: ERROR }")
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
 def around_the_engine(folder, artefact, engine, seconds):
     """{name: value}; `engine` holds engine_benchmark's figures of the same model, taken just before."""
-    with server(folder, artefact.resolve()) as address:
-        saturated = bench(address, MIX, concurrency=16, features=True, duration=seconds, warmup=seconds / 4)
-        alone = bench(address, ["224x224"], concurrency=1, features=True, duration=seconds / 2)["latency_ms"]
+    with running(folder, artefact) as server:
+        saturated = report_of(server, MIX, concurrency=16, features=True, duration=seconds, warmup=seconds / 4)
+        alone = report_of(server, ["224x224"], concurrency=1, features=True, duration=seconds / 2)["latency_ms"]
     return {
         "service_images_per_second": saturated["images_per_second"],
         "service_over_engine": saturated["images_per_second"] / engine["packed_images_per_second"],
@@ -25,10 +50,11 @@ def around_the_engine(folder, artefact, engine, seconds):
 
 def without_a_model(folder, seconds):
     """An engine that takes no time: scheduler, front end and load generator share the machine."""
-    model = folder / "stub"
-    subprocess.run([STUB_SERVER, f"--write_model={model}"], check=True)
-    with server(folder, model, STUB_SERVER, flags=["--batch_time=0"]) as address:
-        report = bench(address, ["16x16"], concurrency=64, duration=seconds, warmup=1)
+    server = Stub(folder, arguments=["--batch_time=0"])
+    try:
+        report = report_of(server, ["16x16"], concurrency=64, duration=seconds, warmup=1)
+    finally:
+        server.close()
     done = subprocess.run([RESPONSE_PATH, "5", str(seconds)], check=True, capture_output=True, text=True)
     response = json.loads(done.stdout)
     return {

@@ -98,9 +98,9 @@ def total(series, name, **labels):
     )
 
 
-def begin_bench(address, *options):
-    """`radio bench` with small images, in a process of its own."""
-    command = [RADIO, "--server", address, "bench", "--sizes", "32x32,48x32", "--json", "-", *map(str, options)]
+def begin_bench(address, *options, sizes=("32x32", "48x32")):
+    """`radio bench`, with small images unless told otherwise, in a process of its own."""
+    command = [RADIO, "--server", address, "bench", "--sizes", ",".join(sizes), "--json", "-", *map(str, options)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -112,8 +112,8 @@ def end_bench(process):
     return json.loads(out)
 
 
-def bench(server, *options):
-    return end_bench(begin_bench(server.grpc, *options))
+def bench(server, *options, **more):
+    return end_bench(begin_bench(server.grpc, *options, **more))
 
 
 class Api:
