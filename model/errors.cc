@@ -45,7 +45,8 @@ constexpr std::array<ReasonInfo, 20> kReasons = {{
     {Reason::kDeadlineUnmeetable, Code::kDeadlineExceeded, "DEADLINE_UNMEETABLE",
      "The work ahead would take longer than the deadline allows."},
     {Reason::kExpiredInQueue, Code::kDeadlineExceeded, "EXPIRED_IN_QUEUE",
-     "The deadline passed before the image reached a batch."},
+     "The deadline passed before the image reached a batch, or is too close for it to be computed "
+     "in time."},
     {Reason::kServerDraining, Code::kUnavailable, "SERVER_DRAINING",
      "The server is shutting down; retry, another one will answer."},
     {Reason::kModelLoading, Code::kUnavailable, "MODEL_LOADING",
