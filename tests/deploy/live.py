@@ -19,7 +19,7 @@ from programs import tool
 from rule_file import PROMETHEUS
 
 sys.path.insert(0, str(REPOSITORY / "tests/integration"))
-from served import SERVER, Server  # noqa: E402
+from served import SERVER, Server, export_demo  # noqa: E402
 
 DEMO = REPOSITORY / "out/models/radio_v2.1-demo"
 # Small enough for the load to run into it.
@@ -35,20 +35,10 @@ def demo_model(folder):
     """A small model: the quickstart's, or one exported to `folder`."""
     if (DEMO / "manifest.textproto").exists():
         return DEMO
-    command = [
-        sys.executable,
-        "-m",
-        "radio_export",
-        "demo",
-        "--version",
-        "radio_v2.1",
-        "--output",
-        str(folder / "demo"),
-    ]
-    done = subprocess.run(command, cwd=REPOSITORY / "model/export", capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"no demo model: {done.stderr.strip()[-200:]}")
-    return folder / "demo"
+    try:
+        return export_demo(folder / "demo", "radio_v2.1")
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"no demo model: {error.stderr.strip()[-200:]}")
 
 
 def start_server(folder, extra=LIMITS, address="127.0.0.1:0"):

@@ -10,7 +10,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "tests/integration"))
-from served import SERVER, Server  # noqa: E402
+from served import SERVER, Server, export_demo  # noqa: E402
 
 PAGE = (REPOSITORY / "docs/client.md").read_text()
 
@@ -31,9 +31,7 @@ def replaced(text, changes):
 def server(tmp_path_factory):
     if not SERVER.exists():
         pytest.skip("no bazel-bin/server/main/radio_server (bazel build -c opt //server/main:radio_server)")
-    model = tmp_path_factory.mktemp("model") / "demo"
-    command = [sys.executable, "-m", "radio_export", "demo", "--version", "radio_v2.1", "--output", str(model)]
-    subprocess.run(command, cwd=REPOSITORY / "model/export", check=True, capture_output=True)
+    model = export_demo(tmp_path_factory.mktemp("model") / "demo", "radio_v2.1")
     started = Server(tmp_path_factory.mktemp("server"), {"demo": model})
     yield started
     assert started.stop() == 0

@@ -6,6 +6,7 @@ The program is the one that `bazel build -c opt //server/main:radio_server` leav
 import json
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import grpc
@@ -15,11 +16,22 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SERVER = REPOSITORY / "bazel-bin/server/main/radio_server"
 
 
+def export_demo(folder, version="radio_v2.5-b", seed=0):
+    """`folder`, with a tiny model of random weights in it."""
+    command = [sys.executable, "-m", "radio_export", "demo", "--version", version, "--seed", str(seed)]
+    command += ["--output", str(folder)]
+    subprocess.run(command, check=True, cwd=REPOSITORY / "model/export", capture_output=True, text=True)
+    return folder
+
+
 class Server:
-    """A running server. models: {name: artefact folder}; the first is the default."""
+    """A running server. models: {name: artefact folder}; the first is the default. extra: more lines of its
+    configuration; plaintext unless they hold `tls`.
+    """
 
     def __init__(self, folder, models, extra="", address="127.0.0.1:0"):
-        lines = [f'listen_address: "{address}"', 'metrics_address: "127.0.0.1:0"', "insecure: true"]
+        lines = [f'listen_address: "{address}"', 'metrics_address: "127.0.0.1:0"']
+        lines += [] if "tls {" in extra else ["insecure: true"]
         lines += [f'models {{ name: "{n}" path: "{p}" device: "cpu" }}' for n, p in models.items()]
         lines += [f'default_model: "{next(iter(models))}"', extra]
         config = folder / "server.textproto"

@@ -11,7 +11,6 @@ import queue
 import re
 import struct
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ import pytest
 import tritonclient.grpc as triton
 from grpc_tools import protoc
 from PIL import Image
-from served import REPOSITORY, array_of, connect, image_of
+from served import REPOSITORY, array_of, connect, export_demo, image_of
 from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 from tritonclient.utils import InferenceServerException
 
@@ -31,21 +30,7 @@ DOCS = (REPOSITORY / "docs/open_inference.md").read_text()
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     """A small model in float32 with adaptors."""
-    folder = tmp_path_factory.mktemp("demo") / MODEL
-    command = [
-        sys.executable,
-        "-m",
-        "radio_export",
-        "demo",
-        "--version",
-        "radio_v2.5-b",
-        "--size",
-        "tiny",
-        "--seed",
-        "1",
-    ]
-    subprocess.run([*command, "--output", folder], check=True, cwd=REPOSITORY / "model/export", capture_output=True)
-    return folder
+    return export_demo(tmp_path_factory.mktemp("demo") / MODEL, seed=1)
 
 
 @pytest.fixture

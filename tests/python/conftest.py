@@ -1,6 +1,5 @@
 """What the tests of the Python client share."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,10 +13,9 @@ for folder in ("python", "tests/integration", "tests/python"):
 @pytest.fixture(scope="session")
 def model(tmp_path_factory):
     """A tiny demo model with a CLIP adaptor."""
-    folder = tmp_path_factory.mktemp("model") / "demo"
-    command = [sys.executable, "-m", "radio_export", "demo", "--version", "radio_v2.5-b", "--output", folder]
-    subprocess.run(command, check=True, cwd=REPOSITORY / "model/export", capture_output=True)
-    return folder
+    from served import export_demo
+
+    return export_demo(tmp_path_factory.mktemp("model") / "demo")
 
 
 @pytest.fixture(scope="module")

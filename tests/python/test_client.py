@@ -3,7 +3,6 @@
 import asyncio
 import io
 import json
-import signal
 import subprocess
 import threading
 
@@ -13,7 +12,7 @@ import pytest
 from fake_server import QUICK, encode
 from PIL import Image
 from radio_client import AsyncClient, ClassEmbeddings, Client, ImageError, RadioError, TlsOptions
-from served import REPOSITORY, SERVER, Server
+from served import REPOSITORY, Server
 
 RADIO = REPOSITORY / "bazel-bin/client/radio"
 PHOTOS = REPOSITORY / "examples/images"
@@ -249,53 +248,34 @@ def certificates(tmp_path_factory):
     return folder
 
 
-class SecureServer:
-    """With TLS, client certificates and a token; `Server` is plaintext."""
-
-    def __init__(self, folder, model, certificates):
-        (folder / "tokens").write_text("secret\n")
-        certificate, key = certificates / "cert.pem", certificates / "key.pem"
-        (folder / "server.textproto").write_text(f"""
-listen_address: "127.0.0.1:0"
-metrics_address: "127.0.0.1:0"
-tls {{ certificate_file: "{certificate}" private_key_file: "{key}" client_ca_file: "{certificate}" }}
-auth_token_file: "{folder}/tokens"
-models {{ name: "demo" path: "{model}" device: "cpu" }}
-default_model: "demo"
-""")
-        with open(folder / "log", "w") as log:
-            self.process = subprocess.Popen(
-                [SERVER, f"--config={folder}/server.textproto"], stdout=subprocess.PIPE, stderr=log, text=True
-            )
-        line = self.process.stdout.readline()
-        assert '"listening"' in line, (folder / "log").read_text()
-        self.grpc = "localhost:" + json.loads(line)["grpc"].rsplit(":")[-1]
-
-
 @pytest.fixture
 def secure(model, certificates, tmp_path):
-    server = SecureServer(tmp_path, model, certificates)
-    yield server
-    server.process.send_signal(signal.SIGTERM)
-    assert server.process.wait(60) == 0
+    """Address of a server that wants a client's certificate and a token."""
+    (tmp_path / "tokens").write_text("secret\n")
+    certificate, key = certificates / "cert.pem", certificates / "key.pem"
+    tls = f'tls {{ certificate_file: "{certificate}" private_key_file: "{key}" client_ca_file: "{certificate}" }}'
+    server = Server(tmp_path, {"demo": model}, f'{tls}\nauth_token_file: "{tmp_path}/tokens"')
+    # The certificate's name.
+    yield "localhost:" + server.grpc.rsplit(":")[-1]
+    assert server.stop() == 0
 
 
 @both
 def test_tls_client_certificate_and_token(secure, certificates, kind):
     certificate, key = str(certificates / "cert.pem"), str(certificates / "key.pem")
     tls = TlsOptions(ca_file=certificate, certificate_file=certificate, key_file=key)
-    [result] = encode(kind, secure.grpc, pixels(), client={"tls": tls, "token": "secret"})
+    [result] = encode(kind, secure, pixels(), client={"tls": tls, "token": "secret"})
     assert result.ok
     with pytest.raises(RadioError, match="CREDENTIAL_INVALID"):
-        encode(kind, secure.grpc, pixels(), client={"tls": tls, "token": "wrong"})
+        encode(kind, secure, pixels(), client={"tls": tls, "token": "wrong"})
     with pytest.raises(RadioError, match="CREDENTIAL_MISSING"):
-        encode(kind, secure.grpc, pixels(), client={"tls": tls})
+        encode(kind, secure, pixels(), client={"tls": tls})
     without_certificate = TlsOptions(ca_file=certificate)
     with pytest.raises(RadioError) as caught:
-        encode(kind, secure.grpc, pixels(), client={"tls": without_certificate, "token": "secret"})
+        encode(kind, secure, pixels(), client={"tls": without_certificate, "token": "secret"})
     assert caught.value.code == grpc.StatusCode.UNAVAILABLE
     with pytest.raises(ValueError, match="tls.ca_file: cannot read"):
-        Client(secure.grpc, tls=TlsOptions(ca_file="/nonexistent"))
+        Client(secure, tls=TlsOptions(ca_file="/nonexistent"))
 
 
 def test_a_server_that_is_restarted_under_way_loses_repeats_and_changes_nothing(model, tmp_path):
