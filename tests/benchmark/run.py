@@ -37,6 +37,7 @@ TARGETS = {
     "response_gb_per_second": (1.5, None),
     "response_server_cpu_ms": (None, 2),
     "encode_over_bench": (0.9, None),
+    "ours_over_best_peer": (1.3, None),
     **{f"jpeg_{size}_over_library": (0.9, None) for size in ("600x800", "1080x1920", "3000x4000")},
 }
 
@@ -53,6 +54,18 @@ def python_client(folder, artefact, quick):
     command = [".venv/bin/python", "tests/benchmark/python_client.py", f"--artefact={artefact}", f"--json={figures}"]
     subprocess.run(command + (["--repeats=2", "--seconds=3"] if quick else []), check=True)
     return {"encode_over_bench": json.loads(figures.read_text())["ratio"]}
+
+
+def peers(folder, artefact):
+    """Images per second over those of other servers; nothing where these cannot be installed or run."""
+    figures = folder / "peers.json"
+    command = [".venv/bin/python", "tests/benchmark/peers/peers.py", f"--artefact={artefact}", f"--json={figures}"]
+    if subprocess.run(command).returncode != 0:
+        print("  peers: not measured")
+        return {}
+    ratios = json.loads(figures.read_text())["ratios"]
+    named = {f"ours_over_{name.lower().replace(' ', '_')}": ratio for name, ratio in ratios.items()}
+    return named | {"ours_over_best_peer": min(ratios.values())}
 
 
 def preprocess():
@@ -96,7 +109,7 @@ def verdict(name, value):
 
 def main():
     parser = argparse.ArgumentParser(prog="tools/bench.sh", description="Runs the benchmark programs.")
-    parser.add_argument("--quick", action="store_true", help="a tiny model and few repeats: does it run, not how fast")
+    parser.add_argument("--quick", action="store_true", help="a tiny model, few repeats, no peers: does it run")
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write all figures to FILE")
     options = parser.parse_args()
 
@@ -120,6 +133,9 @@ def main():
         result["front end"] = service.without_a_model(folder, seconds / 2)
         result["preprocess"] = preprocess()
         result["python client"] = python_client(folder, model, options.quick)
+        # They take minutes to install: not a matter of whether the suite runs.
+        if not options.quick:
+            result["peers"] = peers(folder, model)
 
     print(f"\n{result['machine']}")
     for part, figures in result.items():
