@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -70,7 +70,7 @@ class AsyncClient:
         in_flight: int = 32,
         on_error: OnError = "raise",
         progress: bool | None = None,
-    ) -> AsyncIterator[ImageFeatures]:
+    ) -> AsyncGenerator[ImageFeatures, None]:
         """As Client.encode. `images` may also be an asynchronous iterable.
 
         Files and other iterables are read in threads, one image at a time, as far ahead as the bounds allow.
@@ -91,7 +91,7 @@ class AsyncClient:
         in_flight: int = 32,
         on_error: OnError = "raise",
         progress: bool | None = None,
-    ) -> AsyncIterator[Classification]:
+    ) -> AsyncGenerator[Classification, None]:
         """As Client.zero_shot."""
         classifier = Classifier(classes, adaptor, top)
         results = self.encode(
@@ -103,8 +103,9 @@ class AsyncClient:
             on_error=on_error,
             progress=progress,
         )
-        async for result in results:
-            yield classifier.classify(result)
+        async with contextlib.aclosing(results):
+            async for result in results:
+                yield classifier.classify(result)
 
     async def pca_image(
         self,
@@ -134,7 +135,7 @@ class AsyncClient:
 
     async def _encode(
         self, encoding: Encoding, images: Images | AsyncImages, progress: bool | None
-    ) -> AsyncIterator[ImageFeatures]:
+    ) -> AsyncGenerator[ImageFeatures, None]:
         source: Any = images
         total = None
         if not isinstance(images, AsyncIterable):

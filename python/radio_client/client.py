@@ -3,7 +3,7 @@
 import contextlib
 import queue
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -94,7 +94,7 @@ class Client:
         in_flight: int = 32,
         on_error: OnError = "raise",
         progress: bool | None = None,
-    ) -> Iterator[ImageFeatures]:
+    ) -> Generator[ImageFeatures, None, None]:
         """Features of many images, one result for each, as an iterator that sends while it is iterated.
 
         images: a path, folder or glob pattern; encoded bytes (JPEG, PNG, WebP); a PIL image; an array, uint8
@@ -194,8 +194,8 @@ class Client:
                 reply = call(request, timeout=max(0.001, end - time.monotonic()), metadata=self._options.metadata)
             except grpc.RpcError as failed:
                 error = from_call(failed)
-                delay = self._policy.next_delay(error, attempts)
-                if delay is None or time.monotonic() + delay >= end:
+                delay = self._policy.next_delay(error, attempts, end - time.monotonic())
+                if delay is None:
                     raise error from None
                 time.sleep(delay)
             else:
@@ -210,7 +210,7 @@ class Client:
 
     def _encode(
         self, encoding: Encoding, source: Iterator[ImageInput], total: int | None, progress: bool | None
-    ) -> Iterator[ImageFeatures]:
+    ) -> Generator[ImageFeatures, None, None]:
         events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         streams = self._streams(encoding, events.put)
         state = encoding.state

@@ -1,10 +1,13 @@
 """The service's errors as exceptions."""
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import grpc
+from google.protobuf import any_pb2
+from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 
 _DOMAIN = "radio.v1"
@@ -77,17 +80,26 @@ def from_status(status: status_pb2.Status, trailer: str | None = None) -> RadioE
     reason, metadata, pushback = "", {}, None
     info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
     for detail in status.details:
-        if detail.Unpack(info) and info.domain == _DOMAIN:
+        if _unpack(detail, info) and info.domain == _DOMAIN:
             reason, metadata = info.reason, dict(info.metadata)
-        elif detail.Unpack(retry):
-            pushback = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9
+        elif _unpack(detail, retry):
+            pushback = max(0.0, retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9)
     if trailer is not None:
         # gRPC's rule (proposal A6): negative or unreadable means "do not retry".
-        pushback = int(trailer) / 1e3 if trailer.isascii() and trailer.isdigit() else math.inf
+        readable = re.fullmatch("[0-9]{1,18}", trailer)
+        pushback = int(trailer) / 1e3 if readable else math.inf
     error = RadioError(_CODES.get(status.code, grpc.StatusCode.UNKNOWN), status.message, reason, metadata, pushback)
     if is_images_own_failure(error):
         return ImageError(*error.args)
     return error
+
+
+def _unpack(detail: any_pb2.Any, message: Message) -> bool:
+    """Whether `detail` holds such a message. What cannot be read holds none."""
+    try:
+        return bool(detail.Unpack(message))
+    except DecodeError:
+        return False
 
 
 def from_call(call: Any) -> RadioError:
@@ -97,7 +109,7 @@ def from_call(call: Any) -> RadioError:
     details = status_pb2.Status()
     try:
         details.ParseFromString(trailers.get("grpc-status-details-bin", b""))
-    except Exception:  # Not from this service.
+    except DecodeError:  # Not from this service.
         details.Clear()
     status.details.extend(details.details)
     error = from_status(status, trailers.get("grpc-retry-pushback-ms"))

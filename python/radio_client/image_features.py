@@ -11,6 +11,8 @@ from radio_client.proto import feature_service_pb2 as pb
 
 Array = NDArray[np.floating]
 
+_TYPES = {pb.DATA_TYPE_FLOAT16: "<f2", pb.DATA_TYPE_FLOAT32: "<f4"}
+
 
 @dataclass
 class ImageFeatures:
@@ -54,18 +56,23 @@ class ImageFeatures:
             raise self.error
         for output in self.message.outputs:
             if output.adaptor == adaptor and output.HasField(kind):
-                return to_array(getattr(output, kind))
+                try:
+                    return to_array(getattr(output, kind))
+                except ValueError as error:
+                    raise RadioError(grpc.StatusCode.INTERNAL, f"the {kind} of {adaptor!r}: {error}") from error
         held = ", ".join(output.adaptor for output in self.message.outputs if output.HasField(kind)) or "none"
         message = f"the answer holds no {kind} of {adaptor!r}; it has: {held}"
         raise RadioError(grpc.StatusCode.NOT_FOUND, message)
 
 
 def to_array(tensor: pb.Tensor) -> Array:
-    """The tensor as a read-only array."""
+    """The tensor as a read-only array. ValueError when its bytes are no such tensor."""
     if tensor.data_type == pb.DATA_TYPE_BFLOAT16:
         array = (np.frombuffer(tensor.data, "<u2").astype("<u4") << 16).view("<f4")
+    elif tensor.data_type in _TYPES:
+        array = np.frombuffer(tensor.data, _TYPES[tensor.data_type])
     else:
-        array = np.frombuffer(tensor.data, "<f2" if tensor.data_type == pb.DATA_TYPE_FLOAT16 else "<f4")
+        raise ValueError(f"no array of {pb.DataType.Name(tensor.data_type)}")
     array = array.reshape(tuple(tensor.shape))
     array.flags.writeable = False
     return array

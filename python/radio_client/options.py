@@ -54,16 +54,17 @@ class ClientOptions:
     streams: int = 0
 
     def __post_init__(self) -> None:
+        _check(self.retry)
         if not self.servers or not all(self.servers):
             raise ValueError("target: must not be empty")
         if not 0 < self.deadline <= 86400:
             raise ValueError(f"deadline: must be above 0 and at most 86400 s, is {self.deadline}")
-        if self.retry.max_attempts < 1:
-            raise ValueError("retry.max_attempts: must be at least 1")
         if self.streams < 0:
             raise ValueError("streams: must not be negative")
         if self.tls is not None and bool(self.tls.certificate_file) != bool(self.tls.key_file):
             raise ValueError("tls: certificate_file and key_file go together")
+        if any(not "!" <= letter <= "~" for letter in self.token):
+            raise ValueError("token: holds a space, a line break or something else that is no printable ASCII")
         remote = [server for server in self.servers if not _is_this_machine(server)]
         if self.token and self.tls is None and remote:
             raise ValueError(f"token: would travel in the clear to {remote[0]}; use tls")
@@ -127,6 +128,17 @@ def make_options(
     servers = (target,) if isinstance(target, str) else tuple(target)
     wanted = (TlsOptions() if tls else None) if isinstance(tls, bool) else tls
     return ClientOptions(servers, token, wanted, deadline, retry or RetryOptions(), streams)
+
+
+def _check(retry: RetryOptions) -> None:
+    if retry.max_attempts < 1:
+        raise ValueError("retry.max_attempts: must be at least 1")
+    for name in ("patience", "initial_backoff", "max_backoff", "budget", "budget_per_success"):
+        # Written so that NaN fails.
+        if not getattr(retry, name) >= 0:
+            raise ValueError(f"retry.{name}: must not be negative, is {getattr(retry, name)}")
+    if not 0 <= retry.jitter <= 1:
+        raise ValueError(f"retry.jitter: must be in [0, 1], is {retry.jitter}")
 
 
 def _is_this_machine(server: str) -> bool:

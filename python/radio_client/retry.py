@@ -1,5 +1,6 @@
 """Decides whether a failed attempt is repeated, and when."""
 
+import math
 import random
 import threading
 
@@ -34,8 +35,12 @@ class RetryPolicy:
         with self._lock:
             self._budget = min(self.options.budget, self._budget + self.options.budget_per_success)
 
-    def next_delay(self, error: RadioError, attempts: int) -> float | None:
-        """Seconds before a single call's next attempt after `attempts` of them; None when the failure is final."""
-        if not error.retryable or attempts >= self.options.max_attempts or not self.take():
+    def next_delay(self, error: RadioError, attempts: int, time_left: float = math.inf) -> float | None:
+        """Seconds before a single call's next attempt after `attempts` of them.
+
+        None when the failure is final, be it for want of time.
+        """
+        if not error.retryable or attempts >= self.options.max_attempts:
             return None
-        return error.pushback if error.pushback is not None else self.backoff(attempts)
+        delay = error.pushback if error.pushback is not None else self.backoff(attempts)
+        return delay if delay < time_left and self.take() else None

@@ -5,9 +5,10 @@ import contextlib
 import threading
 
 import grpc
+import numpy as np
 import pytest
 from fake_server import QUICK, answer, encode, end, failure, numbers, values
-from radio_client import AsyncClient, Client, ImageError, RadioError, RetryOptions
+from radio_client import AsyncClient, ClassEmbeddings, Client, ImageError, RadioError, RetryOptions
 
 UNAVAILABLE, EXHAUSTED = grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED
 INVALID, DENIED = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.PERMISSION_DENIED
@@ -246,6 +247,33 @@ def test_leaving_early_cancels_the_call(fake, kind):
             for _ in client.encode(numbers(10)):
                 break
             assert server.cancelled.wait(20)
+
+
+def test_leaving_a_classification_early_cancels_the_call_too(fake, monkeypatch):
+    def slow(call, requests, context):
+        for request in requests:
+            if request.image.encoded == b"2":
+                server.cancelled.wait(20)
+                return
+            response = answer(request)
+            response.result.outputs[0].adaptor = "clip"
+            yield response
+
+    server = fake(slow)
+    classes = ClassEmbeddings(["one"], np.ones((1, 1), np.float32))
+    # A reference, as a traceback may hold one: being collected is not what closes it.
+    kept = []
+    monkeypatch.setattr(AsyncClient, "_encode", lambda *a, _run=AsyncClient._encode: kept.append(_run(*a)) or kept[0])
+
+    async def run():
+        async with AsyncClient(server.address) as client:
+            async with contextlib.aclosing(client.zero_shot(numbers(10), classes)) as results:
+                async for _ in results:
+                    break
+            assert kept[0].ag_frame is None
+            assert await asyncio.to_thread(server.cancelled.wait, 20)
+
+    asyncio.run(run())
 
 
 def test_cancelling_a_task_cancels_the_call(fake):
