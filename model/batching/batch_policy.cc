@@ -1,16 +1,25 @@
 #include "model/batching/batch_policy.h"
 
 #include <algorithm>
+#include <limits>
+#include <unordered_map>
 
 namespace radio {
 namespace {
 
-// A batch while it is being filled.
+// A batch while it is being filled. Times are seconds from now.
 class Filling {
  public:
-  Filling(const BatchLimits& limits, absl::Span<const QueuedItem> items, absl::Time now,
-          double seconds_per_cost)
-      : limits_(limits), items_(items), now_(now), seconds_per_cost_(seconds_per_cost) {}
+  // `slacks`: how long after now the deadline of each item is.
+  Filling(const BatchLimits& limits, absl::Span<const QueuedItem> items,
+          absl::Span<const double> slacks, double seconds_per_cost)
+      : limits_(limits),
+        items_(items),
+        slacks_(slacks),
+        seconds_per_cost_(seconds_per_cost),
+        taken_(items.size()) {
+    run_.reserve(std::min(items.size(), static_cast<size_t>(limits.max_images)));
+  }
 
   // What keeps an image out; nothing when it fits. The first of a batch always does.
   std::optional<BatchCut> Obstacle(size_t i) const {
@@ -20,18 +29,19 @@ class Filling {
     if (!limits_.mixed_sizes && item.size != items_[run_[0]].size) return BatchCut::kSize;
     if (cost_ + item.cost > limits_.max_cost) return BatchCut::kCost;
     if (bytes_ + item.bytes > limits_.max_bytes) return BatchCut::kBytes;
-    if (EndOf(cost_ + item.cost) > std::min(deadline_, item.deadline)) return BatchCut::kDeadline;
+    if (EndOf(cost_ + item.cost) > std::min(slack_, slacks_[i])) return BatchCut::kDeadline;
     return std::nullopt;
   }
 
   void Add(size_t i) {
     run_.push_back(i);
+    taken_[i] = true;
     cost_ += items_[i].cost;
     bytes_ += items_[i].bytes;
-    deadline_ = std::min(deadline_, items_[i].deadline);
+    slack_ = std::min(slack_, slacks_[i]);
   }
 
-  bool Has(size_t i) const { return std::find(run_.begin(), run_.end(), i) != run_.end(); }
+  bool Has(size_t i) const { return taken_[i]; }
 
   // No image could be added any more.
   bool full() const {
@@ -39,7 +49,7 @@ class Filling {
   }
 
   // When a batch of `cost` that starts now would end.
-  absl::Time EndOf(double cost) const { return now_ + absl::Seconds(cost * seconds_per_cost_); }
+  double EndOf(double cost) const { return cost * seconds_per_cost_; }
 
   std::vector<size_t> TakeSorted() {
     std::sort(run_.begin(), run_.end());
@@ -49,12 +59,14 @@ class Filling {
  private:
   const BatchLimits& limits_;
   const absl::Span<const QueuedItem> items_;
-  const absl::Time now_;
+  const absl::Span<const double> slacks_;
   const double seconds_per_cost_;
   std::vector<size_t> run_;
+  std::vector<bool> taken_;
   double cost_ = 0;
   int64_t bytes_ = 0;
-  absl::Time deadline_ = absl::InfiniteFuture();
+  // The least of the batch.
+  double slack_ = std::numeric_limits<double>::infinity();
 };
 
 // The image that the batch is built around: the first in line, or, where sizes do not mix, the
@@ -68,15 +80,14 @@ size_t Lead(const BatchLimits& limits, absl::Span<const QueuedItem> items,
     double cost;
   };
   std::vector<SizeWork> works;
+  std::unordered_map<uint64_t, size_t> places;
   for (const size_t i : alive) {
-    const auto same = std::find_if(works.begin(), works.end(), [&](const SizeWork& work) {
-      return items[work.first].size == items[i].size;
-    });
-    if (same == works.end()) {
-      works.push_back({i, items[i].cost});
-    } else {
-      same->cost += items[i].cost;
-    }
+    const Size size = items[i].size;
+    const uint64_t key =
+        static_cast<uint64_t>(size.height) << 32 | static_cast<uint32_t>(size.width);
+    const auto [place, is_new] = places.emplace(key, works.size());
+    if (is_new) works.push_back({i, 0});
+    works[place->second].cost += items[i].cost;
   }
   // More than a full batch gains nothing.
   const auto less = [&](const SizeWork& a, const SizeWork& b) {
@@ -90,27 +101,32 @@ size_t Lead(const BatchLimits& limits, absl::Span<const QueuedItem> items,
 BatchDecision DecideBatch(const BatchLimits& limits, absl::Span<const QueuedItem> items,
                           absl::Time now, double seconds_per_cost) {
   BatchDecision decision;
+  std::vector<double> slacks;
+  slacks.reserve(items.size());
   std::vector<size_t> alive;
+  alive.reserve(items.size());
   std::vector<size_t> late;
   for (size_t i = 0; i < items.size(); ++i) {
     const QueuedItem& item = items[i];
-    const absl::Time end = now + absl::Seconds(item.cost * seconds_per_cost);
-    const bool dead = item.cancelled || item.deadline <= now;
-    (dead ? decision.drop : item.deadline < end ? late : alive).push_back(i);
+    slacks.push_back(absl::ToDoubleSeconds(item.deadline - now));
+    const bool dead = item.cancelled || slacks[i] <= 0;
+    (dead ? decision.drop : slacks[i] < item.cost * seconds_per_cost ? late : alive).push_back(i);
   }
   if (alive.empty()) {
     seconds_per_cost = 0;
     alive.swap(late);
   }
-  decision.drop.insert(decision.drop.end(), late.begin(), late.end());
-  std::sort(decision.drop.begin(), decision.drop.end());
+  if (!late.empty()) {
+    decision.drop.insert(decision.drop.end(), late.begin(), late.end());
+    std::sort(decision.drop.begin(), decision.drop.end());
+  }
   if (alive.empty()) return decision;
 
-  Filling batch(limits, items, now, seconds_per_cost);
+  Filling batch(limits, items, slacks, seconds_per_cost);
   batch.Add(Lead(limits, items, alive));
   if (seconds_per_cost > 0) {
     for (const size_t i : alive) {
-      const bool urgent = items[i].deadline < batch.EndOf(limits.max_cost + items[i].cost);
+      const bool urgent = slacks[i] < batch.EndOf(limits.max_cost + items[i].cost);
       if (urgent && !batch.Has(i) && !batch.Obstacle(i).has_value()) batch.Add(i);
     }
   }
@@ -122,8 +138,12 @@ BatchDecision DecideBatch(const BatchLimits& limits, absl::Span<const QueuedItem
       batch.Add(i);
       continue;
     }
-    if (decision.cut == BatchCut::kQueueEmpty) decision.cut = *obstacle;
-    if (batch.full() || ++passed_over > limits.max_passed_over) break;
+    if (decision.cut == BatchCut::kQueueEmpty || decision.cut == BatchCut::kSize) {
+      decision.cut = *obstacle;
+    }
+    if (batch.full()) break;
+    // Images of other sizes have their turn by another rule.
+    if (*obstacle != BatchCut::kSize && ++passed_over > limits.max_passed_over) break;
   }
   if (!batch.Has(alive[0])) decision.skipped = alive[0];
   decision.run = batch.TakeSorted();

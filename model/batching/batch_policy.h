@@ -22,7 +22,8 @@ struct BatchLimits {
   // Images of different sizes may share a batch; otherwise all of a batch have one size.
   bool mixed_sizes = true;
   // How many images that do not fit may be passed over in search of ones that do. None is passed
-  // over once it is first in line: that one is always taken.
+  // over once it is first in line: that one is always taken. Images of other sizes than the
+  // batch's, where sizes do not mix, are not counted.
   int max_passed_over = 16;
   // Where sizes do not mix, the size with most waiting work runs, for fuller batches; but no more
   // than so many batches pass over the image that is first in line. So an image of a rare size that

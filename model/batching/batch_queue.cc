@@ -24,8 +24,9 @@ absl::Status BatchQueue::Submit(std::unique_ptr<Task>& task) {
   {
     MutexLock lock(&mutex_);
     if (closed_) return MakeError(Reason::kServerDraining, "the server is shutting down");
-    task->enqueued = clock_->Now();
-    line_.Add(std::move(task), clock_->Now());
+    const absl::Time now = clock_->Now();
+    task->enqueued = now;
+    line_.Add(std::move(task), now);
   }
   changed_.Signal();
   return absl::OkStatus();
@@ -44,16 +45,22 @@ BatchQueue::Window BatchQueue::Look(const BatchLimits& limits, absl::Time now) c
   const size_t batch = static_cast<size_t>(limits.max_images) + beyond;
   size_t end = limits.mixed_sizes ? batch : kSameSizeReach * batch;
   Window window;
+  window.items.reserve(std::min(end, line_.line().size()));
+  window.places.reserve(window.items.capacity());
   double cost = 0;
   const FairLine::Line& line = line_.line();
   for (auto it = line.begin(); it != line.end() && window.items.size() < end; ++it) {
     const Task& task = *it->second;
     const Task::Work& work = task.work();
-    const bool cancelled = work.cancel->cancelled();
-    const bool alive = !cancelled && work.deadline > now;
-    window.items.push_back(
-        {work.image.size, work.cost, work.bytes, work.deadline, cancelled, task.skips});
+    QueuedItem& item = window.items.emplace_back();
+    item.size = work.image.size;
+    item.cost = work.cost;
+    item.bytes = work.bytes;
+    item.deadline = work.deadline;
+    item.cancelled = work.cancel->cancelled();
+    item.skips = task.skips;
     window.places.push_back(it);
+    const bool alive = !item.cancelled && item.deadline > now;
     const bool full = cost >= limits.max_cost;
     if (alive) cost += work.cost;
     if (limits.mixed_sizes && !full && cost >= limits.max_cost) {

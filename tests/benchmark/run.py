@@ -16,6 +16,7 @@ import service
 PROGRAMS = [
     "//tests/benchmark:engine_benchmark",
     "//tests/benchmark:preprocess_benchmark",
+    "//tests/benchmark:decision_benchmark",
     "//tests/benchmark:response_path",
     "//tests/load:stub_server",
     "//server/main:radio_server",
@@ -38,6 +39,7 @@ TARGETS = {
     "response_server_cpu_ms": (None, 2),
     "encode_over_bench": (0.9, None),
     "ours_over_best_peer": (1.3, None),
+    **{f"decision_{case}_us": (None, 5) for case in ("16_sizes", "with_deadlines", "1000_clients", "16_apart")},
     **{f"jpeg_{size}_over_library": (0.9, None) for size in ("600x800", "1080x1920", "3000x4000")},
 }
 
@@ -68,12 +70,20 @@ def peers(folder, artefact):
     return named | {"ours_over_best_peer": min(ratios.values())}
 
 
+def cases_of(program):
+    """What a benchmark prints: a line of JSON for each case."""
+    done = subprocess.run([f"bazel-bin/tests/benchmark/{program}"], check=True, capture_output=True, text=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def decisions():
+    """Median microseconds of a batch's choice among 1,000 images."""
+    return {f"decision_{case['case']}_us": case["p50_us"] for case in cases_of("decision_benchmark")}
+
+
 def preprocess():
     """Rate of decoding and resizing over libjpeg-turbo's own of decoding alone, per size of the JPEG."""
-    done = subprocess.run(
-        ["bazel-bin/tests/benchmark/preprocess_benchmark"], check=True, capture_output=True, text=True
-    )
-    cases = [json.loads(line) for line in done.stdout.splitlines()]
+    cases = cases_of("preprocess_benchmark")
     return {f"jpeg_{case['height']}x{case['width']}_over_library": case["ratio"] for case in cases}
 
 
@@ -131,6 +141,7 @@ def main():
         (fast, fast_ceiling), (slow, slow_ceiling) = rates["bfloat16"], rates["float32"]
         result["bfloat16"]["bfloat16_of_machine"] = (fast / slow) / (fast_ceiling / slow_ceiling)
         result["front end"] = service.without_a_model(folder, seconds / 2)
+        result["batch decision"] = decisions()
         result["preprocess"] = preprocess()
         result["python client"] = python_client(folder, model, options.quick)
         # They take minutes to install: not a matter of whether the suite runs.

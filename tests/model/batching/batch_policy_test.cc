@@ -145,6 +145,15 @@ TEST(BatchPolicyTest, SameSizeModelTakesOneSizeOnly) {
   EXPECT_THAT(decision.run, ElementsAre(0, 2));
 }
 
+TEST(BatchPolicyTest, SameSizeModelFillsABatchFromAmongManyOtherSizes) {
+  constexpr int kSizes = 40;
+  std::vector<QueuedItem> items;
+  for (int i = 0; i < 10 * kSizes; ++i) items.push_back(Item(1, {32, 32 * (1 + i % kSizes)}));
+  const BatchDecision decision = DecideBatch(SameSizeLimits(8), items, kNow);
+  EXPECT_THAT(decision.run, ElementsAre(0, 40, 80, 120, 160, 200, 240, 280));
+  EXPECT_EQ(decision.cut, BatchCut::kImages);
+}
+
 TEST(BatchPolicyTest, SameSizeModelTakesTheFullestSizeUnlessTheFirstHasWaitedLongEnough) {
   std::vector<QueuedItem> items = {Item(4, {64, 32}), Item(4, {32, 64}), Item(4, {32, 64})};
   const BatchDecision fullest = DecideBatch(SameSizeLimits(10), items, kNow);
