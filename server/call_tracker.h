@@ -5,6 +5,7 @@
 #include <array>
 
 #include "absl/time/time.h"
+#include "model/base/clock.h"
 #include "model/base/mutex.h"
 
 namespace radio::server {
@@ -31,11 +32,15 @@ class CallTracker {
     MutexLock lock(&mutex_);
     period_ = kDraining;
   }
-  // Blocks until all calls from before BeginDrain have ended; false when `timeout` passed first.
+  // Blocks until all calls from before BeginDrain have ended; false when `timeout` passed first,
+  // however many late ones end meanwhile.
   bool WaitDrained(absl::Duration timeout) {
+    const absl::Time end = Clock::Real()->Now() + timeout;
     MutexLock lock(&mutex_);
     while (open_[kServing] > 0) {
-      if (!idle_.WaitFor(&mutex_, timeout)) return open_[kServing] == 0;
+      const absl::Duration left = end - Clock::Real()->Now();
+      if (left <= absl::ZeroDuration()) return false;
+      idle_.WaitFor(&mutex_, left);
     }
     return true;
   }

@@ -19,6 +19,7 @@
 #include "model/base/status_macros.h"
 #include "server/authenticator.h"
 #include "server/call_tracker.h"
+#include "server/connection_drain.h"
 #include "server/core.h"
 #include "server/feature_service.h"
 #include "server/health.h"
@@ -46,8 +47,11 @@ namespace {
 constexpr int kExitListenerDead = 70;
 
 constexpr size_t kMaxTokenFileBytes = 1 << 20;
-// For the kernel to send the last answers. Calls that arrive meanwhile are still told UNAVAILABLE.
-constexpr std::chrono::milliseconds kLinger{100};
+// For clients to hear that calls go elsewhere: the way there and back, over the longest lines.
+// Calls that they sent before are taken.
+constexpr absl::Duration kCrossing = absl::Milliseconds(500);
+// For the last answers to leave. Calls that arrive meanwhile are still told UNAVAILABLE.
+constexpr absl::Duration kLinger = absl::Milliseconds(100);
 // For calls to hear of a failure that ends the process.
 constexpr absl::Duration kLastWords = absl::Seconds(1);
 
@@ -139,6 +143,7 @@ class Server::State {
   absl::Status ServeMetrics();
   void WatchListener();
   absl::Status LoadModels(const EngineFactory& make_engine);
+  void LeaveService();
   bool Shutdown();
 
   const std::string& grpc_address() const { return grpc_address_; }
@@ -150,6 +155,7 @@ class Server::State {
   void Sample(std::vector<server::Sample>* samples) const;
   void GiveUp(const std::string& model, Trouble trouble);
   void SayReady(const std::function<void()>& say);
+  bool StopBeingReady();
 
   const config::ServerConfig config_;
   const std::function<void(int)> exit_process_;
@@ -175,6 +181,10 @@ class Server::State {
   std::atomic<Phase> phase_{Phase::kLoading};
   std::atomic<bool> draining_{false};
 
+  // Never held for long: a device may fail during a drain.
+  Mutex leaving_mutex_;
+  bool leaving_ ABSL_GUARDED_BY(leaving_mutex_) = false;
+  // For as long as a shutdown takes.
   Mutex shutdown_mutex_;
   bool shut_down_ ABSL_GUARDED_BY(shutdown_mutex_) = false;
 };
@@ -238,10 +248,19 @@ void Server::State::WatchListener() {
       });
 }
 
-// Unless the server is shutting down.
+// Unless the server is shutting down or has given up.
 void Server::State::SayReady(const std::function<void()>& say) {
-  MutexLock lock(&shutdown_mutex_);
-  if (!shut_down_) say();
+  MutexLock lock(&leaving_mutex_);
+  if (!leaving_) say();
+}
+
+// For good; false when that was so already.
+bool Server::State::StopBeingReady() {
+  MutexLock lock(&leaving_mutex_);
+  if (leaving_) return false;
+  leaving_ = true;
+  SetPhase(Phase::kEnding);
+  return true;
 }
 
 absl::Status Server::State::LoadModels(const EngineFactory& make_engine) {
@@ -281,13 +300,13 @@ void Server::State::SetPhase(Phase phase) {
 
 void Server::State::GiveUp(const std::string& model, Trouble trouble) {
   const bool hung = trouble == Trouble::kHungBatch;
-  SetPhase(Phase::kEnding);
+  StopBeingReady();
   logger_.Log(LogLevel::kError, hung ? "batch hangs" : "device failed", {{"model", model}});
   calls_.BeginDrain();
   core_.admission().Drain();
   streams_.Drain();
   calls_.WaitDrained(kLastWords);
-  std::this_thread::sleep_for(kLinger);
+  WaitForConnections(grpc_.get(), kLinger);
   exit_process_(static_cast<int>(trouble));
 }
 
@@ -303,21 +322,28 @@ void Server::State::Sample(std::vector<server::Sample>* samples) const {
   }
 }
 
+void Server::State::LeaveService() {
+  draining_ = true;
+  if (StopBeingReady()) logger_.Log(LogLevel::kInfo, "draining", {});
+}
+
 bool Server::State::Shutdown() {
   MutexLock lock(&shutdown_mutex_);
   if (shut_down_ || grpc_ == nullptr) return true;
   shut_down_ = true;
+  LeaveService();
   const absl::Time start = Clock::Real()->Now();
-  logger_.Log(LogLevel::kInfo, "draining", {});
-  draining_ = true;
-  SetPhase(Phase::kEnding);
   std::this_thread::sleep_for(std::chrono::milliseconds(config_.drain_delay_ms()));
 
+  // Before it would find nobody listening.
+  listener_probe_.reset();
+  TurnClientsAway(grpc_.get());
+  WaitForConnections(grpc_.get(), kCrossing);
   calls_.BeginDrain();
   core_.admission().Drain();
   streams_.Drain();
   const bool idle = calls_.WaitDrained(absl::Milliseconds(config_.drain_timeout_ms()));
-  std::this_thread::sleep_for(kLinger);
+  WaitForConnections(grpc_.get(), kLinger);
   logger_.Log(idle ? LogLevel::kInfo : LogLevel::kWarning, "stopped",
               {{"all_calls_ended", idle},
                {"duration_s", absl::ToDoubleSeconds(Clock::Real()->Now() - start)}});
@@ -353,6 +379,8 @@ Server::~Server() = default;
 const std::string& Server::grpc_address() const { return state_->grpc_address(); }
 
 const std::string& Server::metrics_address() const { return state_->metrics_address(); }
+
+void Server::LeaveService() { state_->LeaveService(); }
 
 bool Server::Shutdown() { return state_->Shutdown(); }
 

@@ -48,13 +48,17 @@ class Server {
   // Empty without a metrics endpoint.
   const std::string& metrics_address() const;
 
-  // Health says NOT_SERVING; after drain_delay_ms new work is refused with UNAVAILABLE; calls in
-  // work end, or drain_timeout_ms passes. Blocks until then. True when every call ended by itself.
-  // Later calls return at once.
+  // Health says NOT_SERVING; calls are taken as before. For good.
+  void LeaveService();
+
+  // LeaveService; after drain_delay_ms nobody can connect any more and clients are told to call
+  // elsewhere; what they sent before they heard is answered, what comes after half a second is
+  // refused with UNAVAILABLE; calls in work end, or drain_timeout_ms passes. Blocks until then.
+  // True when every call ended by itself. Later calls return at once.
   //
-  // Connections stay open, and refusals go on, until the process ends or the server is destroyed:
-  // gRPC answers calls that meet its own shutdown with CANCELLED, which nobody retries, while a
-  // closed connection is UNAVAILABLE.
+  // Connections with calls that did not end stay open until the process ends or the server is
+  // destroyed: gRPC answers calls that meet its own shutdown with CANCELLED, which nobody retries,
+  // while a closed connection is UNAVAILABLE.
   bool Shutdown();
 
  private:

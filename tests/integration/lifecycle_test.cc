@@ -42,11 +42,14 @@ TEST(HealthTest, EveryNameIsServingUntilTheDrainAndLivenessBeyondIt) {
     EXPECT_EQ(HealthOf(server.channel(), name), HealthCheckResponse::SERVING) << name;
   }
   EXPECT_EQ(HealthOf(server.channel(), "nonesuch"), HealthCheckResponse::SERVICE_UNKNOWN);
-  EXPECT_TRUE(server.server().Shutdown());
+  server.server().LeaveService();
   for (const char* name : {"", "radio.v1.FeatureService", "readiness", "m", "n"}) {
     EXPECT_EQ(HealthOf(server.channel(), name), HealthCheckResponse::NOT_SERVING) << name;
   }
   EXPECT_EQ(HealthOf(server.channel(), "liveness"), HealthCheckResponse::SERVING);
+  grpc::ClientContext context;
+  v1::ExtractResponse response;
+  EXPECT_TRUE(server.stub().Extract(&context, PixelRequest(1), &response).ok());
 }
 
 TEST(HealthTest, AWatchSeesTheDrain) {
@@ -90,7 +93,7 @@ class DrainTest : public testing::Test {
   Gate gate_;
 };
 
-TEST_F(DrainTest, CallsInWorkEndAndNewOnesAreSentElsewhere) {
+TEST_F(DrainTest, CallsInWorkEndAndNobodyCanConnectAnyMore) {
   TestServer server(options_);
   std::future<grpc::Status> call = BeginCall(&server);
   std::future<bool> drained =
@@ -103,10 +106,66 @@ TEST_F(DrainTest, CallsInWorkEndAndNewOnesAreSentElsewhere) {
     refused = server.stub().Extract(&context, PixelRequest(2), &response);
   } while (refused.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
   EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNAVAILABLE);
-  EXPECT_EQ(ReasonOf(refused), "SERVER_DRAINING");
   gate_.Open();
   EXPECT_TRUE(call.get().ok());
   EXPECT_TRUE(drained.get());
+}
+
+TEST(RestartTest, NoCallFailsWhileAnotherServerTakesThem) {
+  auto leaving = std::make_unique<TestServer>();
+  TestServer staying;
+  grpc::ChannelArguments arguments;
+  arguments.SetLoadBalancingPolicyName("round_robin");
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  const std::string target =
+      "ipv4:" + leaving->server().grpc_address() + "," + staying.server().grpc_address();
+  const auto stub = v1::FeatureService::NewStub(
+      grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments));
+  std::atomic<bool> over = false;
+  const auto call_until_over = [&] {
+    int calls = 0;
+    for (; !over; ++calls) {
+      grpc::ClientContext context;
+      context.set_wait_for_ready(calls == 0);
+      v1::ExtractResponse response;
+      const grpc::Status status = stub->Extract(&context, PixelRequest(1), &response);
+      EXPECT_TRUE(status.ok()) << status.error_message();
+    }
+    return calls;
+  };
+  std::vector<std::future<int>> callers;
+  for (int i = 0; i < 4; ++i) callers.push_back(std::async(std::launch::async, call_until_over));
+  const std::string images = "radio_images_total{model=\"m\",outcome=\"ok\"}";
+  while (leaving->Metric(images) < 10) std::this_thread::yield();
+  EXPECT_TRUE(leaving->server().Shutdown());
+  leaving.reset();
+  over = true;
+  for (std::future<int>& caller : callers) EXPECT_GT(caller.get(), 0);
+}
+
+TEST(RestartTest, ACallWhoseMessageComesAfterTheDrainIsSentElsewhere) {
+  TestServer server;
+  grpc::GenericStub stub(server.channel());
+  grpc::ClientContext context;
+  grpc::CompletionQueue queue;
+  const auto await = [&] {
+    void* tag = nullptr;
+    bool ok = false;
+    return queue.Next(&tag, &ok) && ok;
+  };
+  auto call = stub.PrepareCall(&context, "/radio.v1.FeatureService/Extract", &queue);
+  call->StartCall(nullptr);
+  ASSERT_TRUE(await());
+  EXPECT_TRUE(server.server().Shutdown());
+  const std::string request = PixelRequest(1).SerializeAsString();
+  const grpc::Slice bytes(request);
+  call->WriteLast(grpc::ByteBuffer(&bytes, 1), grpc::WriteOptions(), nullptr);
+  await();
+  grpc::Status status;
+  call->Finish(&status, nullptr);
+  await();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(ReasonOf(status), "SERVER_DRAINING");
 }
 
 TEST_F(DrainTest, ACallThatDoesNotEndIsNotWaitedForLongerThanConfigured) {
@@ -230,13 +289,14 @@ TEST_F(LoadingTest, AModelThatCannotBeLoadedNeverServes) {
 }
 
 TEST_F(LoadingTest, AShutdownMeanwhileIsNotTakenBack) {
-  EXPECT_TRUE(server_->Shutdown());
+  server_->LeaveService();
   gate_.Open();
   EXPECT_TRUE(loaded_.get().ok());
   for (const char* name : {"readiness", "m", "n"}) {
     EXPECT_EQ(HealthOf(channel_, name), HealthCheckResponse::NOT_SERVING) << name;
   }
-  EXPECT_EQ(ReasonOf(Call("n")), "SERVER_DRAINING");
+  EXPECT_TRUE(server_->Shutdown());
+  EXPECT_EQ(Call("n").error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 
 absl::Status StartError(const config::ServerConfig& config, FakeEngine::Hook hook = nullptr) {

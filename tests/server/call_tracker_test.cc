@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 namespace radio::server {
@@ -27,6 +28,19 @@ TEST(CallTrackerTest, LateCallsAreNotWaitedFor) {
   calls.BeginDrain();
   calls.Begin();
   EXPECT_TRUE(calls.WaitDrained(absl::ZeroDuration()));
+}
+
+TEST(CallTrackerTest, LateCallsThatEndDoNotProlongTheWait) {
+  CallTracker calls;
+  calls.Begin();
+  calls.BeginDrain();
+  std::atomic<bool> over = false;
+  std::thread late([&] {
+    while (!over) calls.End(calls.Begin());
+  });
+  EXPECT_FALSE(calls.WaitDrained(absl::Milliseconds(50)));
+  over = true;
+  late.join();
 }
 
 TEST(CallTrackerTest, TheLastEndWakesTheWaiter) {
