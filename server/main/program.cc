@@ -56,10 +56,10 @@ int Serve(const config::ServerConfig& config, const EngineFactory& make_engine) 
   signals.Wait();
   signals.ExitOnNext(absl::Milliseconds(config.drain_delay_ms() + config.drain_timeout_ms()) +
                      absl::Seconds(10));
-  (*server)->Shutdown();
+  const bool drained = (*server)->Shutdown();
   // Not by destroying the server: see Server::Shutdown.
   std::fflush(nullptr);
-  _exit(0);
+  _exit(drained ? 0 : kExitDrainTimeout);
 }
 
 void DescribeProgram() {

@@ -5,11 +5,6 @@
 #include <thread>
 
 namespace radio::server {
-namespace {
-
-constexpr int kExitHung = 73;
-
-}  // namespace
 
 SignalWaiter::SignalWaiter() {
   sigemptyset(&signals_);
@@ -30,7 +25,7 @@ void SignalWaiter::ExitOnNext(absl::Duration timeout) {
   std::thread([signals = signals_, timeout] {
     const timespec limit = absl::ToTimespec(timeout);
     const int number = sigtimedwait(&signals, nullptr, &limit);
-    _exit(number > 0 ? 128 + number : kExitHung);
+    _exit(number > 0 ? 128 + number : kExitDrainTimeout);
   }).detach();
 }
 

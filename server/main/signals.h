@@ -8,6 +8,9 @@
 
 namespace radio::server {
 
+// What the process exits with when the drain did not end in its time.
+inline constexpr int kExitDrainTimeout = 73;
+
 // Create it before any thread exists: signals are blocked in this thread and in those it starts.
 class SignalWaiter {
  public:
@@ -17,7 +20,7 @@ class SignalWaiter {
   void Wait();
 
   // From now on a further signal ends the process at once with 128 + its number, and so does, with
-  // 73, `timeout`: whatever hangs then will not end by itself.
+  // kExitDrainTimeout, `timeout`: whatever hangs then will not end by itself.
   void ExitOnNext(absl::Duration timeout);
 
  private:

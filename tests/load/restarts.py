@@ -9,7 +9,7 @@ import time
 import warnings
 
 import grpc
-from stub import Stub
+from stub import HANG, Stub, total
 
 
 class Callers:
@@ -23,7 +23,7 @@ class Callers:
         target = "ipv4:" + ",".join(server.grpc for server in servers)
         self._service = api.service(api.channel(target))
         self._ended = threading.Event()
-        self.calls, self.codes, self.failed = 0, set(), []
+        self.calls, self.repeated, self.codes, self.failed = 0, 0, set(), []
         self._threads = [threading.Thread(target=self._loop) for _ in range(number)]
         for thread in self._threads:
             thread.start()
@@ -37,6 +37,7 @@ class Callers:
                     break
                 except grpc.RpcError as error:
                     self.codes.add(error.code().name)
+                    self.repeated += 1
                     if attempt == 1 or error.code() != grpc.StatusCode.UNAVAILABLE:
                         self.failed.append(f"{error.code().name}: {error.details()}")
                     time.sleep(0.25)
@@ -69,7 +70,7 @@ def terminated_under_load(folder, api, times=50):
             # Callers must have found it again before the other one goes.
             time.sleep(0.5)
         callers.stop()
-        measured = f"{len(callers.failed)} of {callers.calls} calls"
+        measured = f"{len(callers.failed)} of {callers.calls} calls, {callers.repeated} repeated"
         if callers.failed:
             measured += f", first {callers.failed[0][:120]}"
         yield f"failed calls over {times} SIGTERMs, one repetition after 0.25 s allowed", measured, not callers.failed
@@ -78,6 +79,26 @@ def terminated_under_load(folder, api, times=50):
         callers.stop()
         for server in servers:
             server.close()
+
+
+def outlasted_drain(folder, api):
+    server = Stub(folder, "drain_timeout_ms: 500")
+    try:
+        service = api.service(api.channel(server.grpc))
+        call = service.Extract.future(api.request(HANG), timeout=60)
+        while not total(server.scrape(), "radio_inflight_items"):
+            time.sleep(0.05)
+        code, seconds = server.stop()
+        answer = call.exception().code().name
+        measured = f"exit {code} after {seconds:.1f} s, the call {answer}"
+        held = code == 73 and seconds <= 2.5 and answer == "UNAVAILABLE"
+        yield (
+            "a call that outlasts a drain of 0.5 s is cut off, and the process ends with 73 within 2.5 s",
+            measured,
+            held,
+        )
+    finally:
+        server.close()
 
 
 def killed_under_load(folder, api, times=20):

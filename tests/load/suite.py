@@ -31,6 +31,7 @@ CHECKS = {
     "hostile": (5, hostile.bad_clients_beside_a_good_one),
     "cancel": (9, overload.cancelled_calls),
     "sigterm": (10, restarts.terminated_under_load),
+    "drain": (10, restarts.outlasted_drain),
     "kill": (11, restarts.killed_under_load),
     "hang": (12, faults.hung_batch),
     "device": (12, faults.lost_device),
