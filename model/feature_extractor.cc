@@ -51,7 +51,6 @@ struct FeatureExtractor::Item {
   std::shared_ptr<const Call> call;
   size_t index = 0;
   absl::StatusOr<ImageSource> source;
-  Quarantine::Key key;
   absl::Time received;
   std::unique_ptr<PendingCost> pending;
   Size source_size;
@@ -122,10 +121,9 @@ void FeatureExtractor::Prepare(const std::shared_ptr<Item>& item) {
   if (call.cancel->cancelled()) return Finish(*item, absl::CancelledError("the caller went away"));
   if (!item->source.ok()) return Finish(*item, item->source.status());
   if (parts_.quarantine != nullptr) {
-    item->key = Quarantine::KeyOf(call.model->spec().name, BytesOf(*item->source));
-    if (absl::Status refused = parts_.quarantine->Check(item->key); !refused.ok()) {
-      return Finish(*item, std::move(refused));
-    }
+    absl::Status checked =
+        parts_.quarantine->Check(call.model->spec().name, BytesOf(*item->source));
+    if (!checked.ok()) return Finish(*item, std::move(checked));
   }
   absl::StatusOr<PreparedImage> prepared =
       preprocessor_.Prepare(call.model->spec(), *item->source, call.resize);
@@ -133,8 +131,8 @@ void FeatureExtractor::Prepare(const std::shared_ptr<Item>& item) {
   if (!prepared.ok()) return Finish(*item, prepared.status());
   item->source_size = prepared->source_size;
   item->model_size = prepared->tensor.size;
-  // The encoded bytes are not needed any more.
-  item->source = absl::StatusOr<ImageSource>(EncodedImage{});
+  // Else the bytes are needed once more should the model fail on them.
+  if (parts_.quarantine == nullptr) item->source = absl::StatusOr<ImageSource>(EncodedImage{});
   Submit(item, std::move(prepared->tensor));
 }
 
@@ -155,7 +153,8 @@ void FeatureExtractor::Submit(const std::shared_ptr<Item>& item, ImageTensor ten
     item->timings.queue = result.queue;
     item->timings.inference = result.inference;
     if (parts_.quarantine != nullptr) {
-      parts_.quarantine->Record(item->key, result.outputs.status());
+      parts_.quarantine->Record(item->call->model->spec().name, BytesOf(*item->source),
+                                result.outputs.status());
     }
     Finish(*item, std::move(result.outputs));
   });

@@ -8,12 +8,20 @@
 
 namespace radio {
 
-Quarantine::Key Quarantine::KeyOf(absl::string_view model, const Bytes& bytes) {
-  const absl::string_view text(reinterpret_cast<const char*>(bytes.data.data()), bytes.data.size());
+Quarantine::Key Quarantine::KeyOf(absl::string_view model, const Bytes& image) {
+  const absl::string_view text(reinterpret_cast<const char*>(image.data.data()), image.data.size());
   return {absl::HashOf(model, text), text.size()};
 }
 
-absl::Status Quarantine::Check(const Key& key) {
+bool Quarantine::Empty() {
+  MutexLock lock(&mutex_);
+  ForgetExpired();
+  return entries_.empty();
+}
+
+absl::Status Quarantine::Check(absl::string_view model, const Bytes& image) {
+  if (Empty()) return absl::OkStatus();
+  const Key key = KeyOf(model, image);
   MutexLock lock(&mutex_);
   ForgetExpired();
   const auto found = index_.find(key);
@@ -27,9 +35,10 @@ absl::Status Quarantine::Check(const Key& key) {
                    absl::ToInt64Seconds(absl::Ceil(left, absl::Seconds(1))), " s"));
 }
 
-void Quarantine::Record(const Key& key, const absl::Status& outcome) {
+void Quarantine::Record(absl::string_view model, const Bytes& image, const absl::Status& outcome) {
   const std::optional<Reason> reason = ReasonOf(outcome);
   if (reason != Reason::kInferenceFailed && reason != Reason::kNonFiniteOutput) return;
+  const Key key = KeyOf(model, image);
   MutexLock lock(&mutex_);
   ForgetExpired();
   Entry entry{key, outcome, 1, clock_->Now()};

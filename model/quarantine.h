@@ -18,7 +18,8 @@ namespace radio {
 
 // An image that makes its batch fail costs 2 log2 B + 1 runs; a caller that repeats it can stop the
 // service for everybody. After `strikes` failures in `period` the same bytes for the same model are
-// refused until `period` has passed since the last failure. Thread-safe; no method blocks.
+// refused until `period` has passed since the last failure. While nothing has failed for a period,
+// no image's bytes are read. Thread-safe; no method blocks.
 class Quarantine {
  public:
   struct Options {
@@ -28,29 +29,26 @@ class Quarantine {
     // Images remembered; beyond it the one that failed longest ago is forgotten.
     size_t max_images = 1024;
   };
+  // `clock` outlives the quarantine.
+  Quarantine(Options options, const Clock* clock) : options_(options), clock_(clock) {}
+
+  // OK, or the error that the image failed with (its code and reason), with the time left. `image`
+  // is what a caller sent.
+  absl::Status Check(absl::string_view model, const Bytes& image);
+  // What became of an image in the model. Only INFERENCE_FAILED and NON_FINITE_OUTPUT count: other
+  // failures are not the image's.
+  void Record(absl::string_view model, const Bytes& image, const absl::Status& outcome);
+
+  // Images refused so far.
+  int64_t refused() const;
+
+ private:
   // What stands for an image: a hash salted for each process, and the size.
   struct Key {
     size_t hash = 0;
     size_t size = 0;
     bool operator==(const Key& other) const { return hash == other.hash && size == other.size; }
   };
-
-  // `clock` outlives the quarantine.
-  Quarantine(Options options, const Clock* clock) : options_(options), clock_(clock) {}
-
-  // Reads every byte.
-  static Key KeyOf(absl::string_view model, const Bytes& bytes);
-
-  // OK, or the error that the image failed with (its code and reason), with the time left.
-  absl::Status Check(const Key& key);
-  // What became of an image in the model. Only INFERENCE_FAILED and NON_FINITE_OUTPUT count: other
-  // failures are not the image's.
-  void Record(const Key& key, const absl::Status& outcome);
-
-  // Images refused so far.
-  int64_t refused() const;
-
- private:
   struct Entry {
     Key key;
     absl::Status error;
@@ -61,6 +59,10 @@ class Quarantine {
     size_t operator()(const Key& key) const { return key.hash; }
   };
 
+  // Reads every byte.
+  static Key KeyOf(absl::string_view model, const Bytes& image);
+  // Whether no image is remembered.
+  bool Empty();
   bool Expired(const Entry& entry) const { return clock_->Now() - entry.last >= options_.period; }
   void ForgetExpired() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
