@@ -1,4 +1,4 @@
-// The four operators that exported modules call (docs/artefacts.md), as plain functions for the
+// The five operators that exported modules call (docs/artefacts.md), as plain functions for the
 // CPU. register.cc puts them into the dispatcher under the namespace `radio`.
 //
 // All are thread-safe, block for the computation, use at::get_num_threads() threads and throw
@@ -44,6 +44,14 @@ at::Tensor VarlenAttention(const at::Tensor& q, const at::Tensor& k, const at::T
 at::Tensor Linear(const at::Tensor& input, const at::Tensor& weight,
                   const std::optional<at::Tensor>& bias, const std::optional<at::Tensor>& residual,
                   std::string_view activation);
+
+// residual [N, C] float32, contiguous: += addend [N, C] (float32 or bfloat16) in place, if there is
+// one. Returns the layer norm of its rows, computed in float32, as `dtype` (float32 or bfloat16).
+// weight, bias: float32 [C], contiguous. The residual stream of a bfloat16 model: in float32 the
+// roundings of one layer do not reach the next.
+at::Tensor AddLayerNorm(const at::Tensor& residual, const std::optional<at::Tensor>& addend,
+                        const at::Tensor& weight, const at::Tensor& bias, double epsilon,
+                        at::ScalarType dtype);
 
 }  // namespace radio::ops
 

@@ -19,6 +19,9 @@ TORCH_LIBRARY(radio, m) {
   m.def(
       "linear(Tensor input, Tensor weight, Tensor? bias, Tensor? residual, str activation) -> "
       "Tensor");
+  m.def(
+      "add_layer_norm_(Tensor(a!) residual, Tensor? addend, Tensor weight, Tensor bias, float eps, "
+      "ScalarType dtype) -> Tensor");
 }
 
 TORCH_LIBRARY_IMPL(radio, CPU, m) {
@@ -26,6 +29,7 @@ TORCH_LIBRARY_IMPL(radio, CPU, m) {
   m.impl("position_embedding", &PositionEmbedding);
   m.impl("varlen_attention", &VarlenAttention);
   m.impl("linear", &Linear);
+  m.impl("add_layer_norm_", &AddLayerNorm);
 }
 
 // A reordered weight is an opaque mkldnn tensor; it alone decides the dispatch.

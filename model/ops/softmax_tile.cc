@@ -4,24 +4,14 @@
 #include <cstring>
 #include <limits>
 
-// Compiled once per instruction set; the loader takes the best that the processor has.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define RADIO_VECTOR_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define RADIO_VECTOR_CLONES
-#endif
+#include "model/ops/vector.h"
 
 namespace radio::ops {
 namespace {
 
-constexpr int kLanes = 16;
-using Floats = float __attribute__((vector_size(kLanes * sizeof(float))));
-using Ints = int32_t __attribute__((vector_size(kLanes * sizeof(int32_t))));
-using Shorts = uint16_t __attribute__((vector_size(kLanes * sizeof(uint16_t))));
-
 // exp(x) for x <= 0 and NaN, relative error below 3e-7 down to exp(-87); less counts as that.
 // x = n ln 2 + r with |r| <= ln 2 / 2; e^r by its Taylor polynomial; 2^n by the exponent bits.
-__attribute__((always_inline)) inline void Exp(Floats* x) {
+RADIO_VECTOR_INLINE void Exp(Floats* x) {
   constexpr float kSmallest = -87.0f;
   constexpr float kLog2E = 1.44269504f;
   // ln 2 in two parts: the first has few bits, so that n times it is exact.
@@ -48,15 +38,6 @@ __attribute__((always_inline)) inline void Exp(Floats* x) {
   *x = clamped != clamped ? clamped : result;
 }
 
-__attribute__((always_inline)) inline void StoreBfloat16(const Floats& values, uint16_t* target) {
-  Ints bits;
-  std::memcpy(&bits, &values, sizeof(bits));
-  // Nearest, ties to even; NaN keeps its quiet bit, which lies above those that go.
-  bits = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-  const Shorts rounded = __builtin_convertvector(bits, Shorts);
-  std::memcpy(target, &rounded, sizeof(rounded));
-}
-
 }  // namespace
 
 RADIO_VECTOR_CLONES void SoftmaxRow(float* scores, int64_t columns, int64_t valid, float scale,
@@ -66,8 +47,7 @@ RADIO_VECTOR_CLONES void SoftmaxRow(float* scores, int64_t columns, int64_t vali
   for (int64_t j = valid; j < columns; ++j) scores[j] = kNone;
   Floats largest = Floats{} + kNone;
   for (int64_t j = 0; j < columns; j += kLanes) {
-    Floats score;
-    std::memcpy(&score, scores + j, sizeof(score));
+    const Floats score = Load(scores + j);
     largest = score > largest ? score : largest;
   }
   float row_largest = state->largest;
@@ -76,15 +56,12 @@ RADIO_VECTOR_CLONES void SoftmaxRow(float* scores, int64_t columns, int64_t vali
 
   Floats sums{};
   for (int64_t j = 0; j < columns; j += kLanes) {
-    Floats weight;
-    std::memcpy(&weight, scores + j, sizeof(weight));
-    weight = weight * scale - row_largest;
+    Floats weight = Load(scores + j) * scale - row_largest;
     Exp(&weight);
     sums += weight;
-    StoreBfloat16(weight, weights + j);
+    Store(weight, weights + j);
   }
-  float sum = 0.0f;
-  for (int lane = 0; lane < kLanes; ++lane) sum += sums[lane];
+  const float sum = Sum(sums);
 
   const float fade = std::exp(state->largest - row_largest);
   state->sum = state->sum * fade + sum;

@@ -73,9 +73,13 @@ class AttentionFeatures(nn.Module):
 
     def forward(self, x: Tensor, lengths: list[int]) -> Tensor:
         cu_seqlens = cumulative(lengths, x.device)
+        tokens = x.clone()  # Blocks add in place, and other heads read the same features.
+        addend: Tensor | None = None
         for block in self.blocks:
-            x = block(x, cu_seqlens, max(lengths))
-        return self.mlp(x)
+            addend = block(tokens, addend, cu_seqlens, max(lengths))
+        if addend is not None:
+            tokens.add_(addend)
+        return self.mlp(tokens)
 
 
 def upsample(x: Tensor, grids: list[list[int]], factor: int) -> Tensor:

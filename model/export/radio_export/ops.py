@@ -1,4 +1,4 @@
-"""The four operators of the namespace `radio` (docs/artefacts.md): schemas and plain reference implementations.
+"""The five operators of the namespace `radio` (docs/artefacts.md): schemas and plain reference implementations.
 
 The exporter records the self-test with these; the server brings its own. Where a process has already loaded a library
 that defines them, `register` leaves that library in charge, so that the same modules can be run on either.
@@ -13,6 +13,8 @@ SCHEMAS = {
     "position_embedding": "(Tensor table, int[] heights, int[] widths, bool align_corners) -> Tensor",
     "varlen_attention": "(Tensor q, Tensor k, Tensor v, Tensor cu_seqlens, int max_seqlen, float scale) -> Tensor",
     "linear": "(Tensor input, Tensor weight, Tensor? bias, Tensor? residual, str activation) -> Tensor",
+    "add_layer_norm_": "(Tensor(a!) residual, Tensor? addend, Tensor weight, Tensor bias, float eps, ScalarType dtype)"
+    " -> Tensor",
 }
 
 
@@ -82,6 +84,20 @@ def linear(
     if activation == "gelu":
         out = F.gelu(out)
     return out if residual is None else out + residual
+
+
+def add_layer_norm_(
+    residual: torch.Tensor,
+    addend: torch.Tensor | None,
+    weight: torch.Tensor,
+    bias: torch.Tensor,
+    eps: float,
+    dtype: torch.dtype,
+) -> torch.Tensor:
+    """`residual += addend` in place (float32 `[N, C]`); its layer norm, computed in float32, as `dtype`."""
+    if addend is not None:
+        residual.add_(addend)
+    return F.layer_norm(residual, weight.shape, weight, bias, eps).to(dtype)
 
 
 _libraries = []  # Holds the registration for the life of the process.

@@ -68,6 +68,22 @@ class Linear(nn.Module):
         return torch.ops.radio.linear(x, self.weight, self.bias, residual, "none")
 
 
+class AddNorm(nn.Module):
+    """Layer norm of the residual stream after something was added to it; weight and bias are always float32."""
+
+    eps: torch.jit.Final[float]
+
+    def __init__(self, dim: int, eps: float):
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.empty(dim))
+        self.bias = nn.Parameter(torch.empty(dim))
+
+    def forward(self, residual: Tensor, addend: Tensor | None, dtype: torch.dtype) -> Tensor:
+        """Adds `addend` to the float32 `residual` in place; the norm of the sum in `dtype`."""
+        return torch.ops.radio.add_layer_norm_(residual, addend, self.weight, self.bias, self.eps, dtype)
+
+
 class Attention(nn.Module):
     """Softmax attention inside segments; qkv rows are (q, k, v), each head-major."""
 
@@ -79,15 +95,15 @@ class Attention(nn.Module):
         self.qkv = Linear(config.dim, 3 * config.dim, config.qkv_bias)
         self.proj = Linear(config.dim, config.dim)
 
-    def forward(self, residual: Tensor, x: Tensor, cu_seqlens: Tensor, max_seqlen: int) -> Tensor:
+    def forward(self, x: Tensor, cu_seqlens: Tensor, max_seqlen: int) -> Tensor:
         qkv = self.qkv(x).view(x.size(0), 3, self.heads, self.head_dim)
         q, k, v = qkv.unbind(1)
         out = torch.ops.radio.varlen_attention(q, k, v, cu_seqlens, max_seqlen, self.scale)
-        return self.proj.add_to(residual, out.view(x.size(0), self.heads * self.head_dim))
+        return self.proj(out.view(x.size(0), self.heads * self.head_dim))
 
 
 class Mlp(nn.Module):
-    """`residual + fc2(norm(gelu(fc1(x))))`; `norm` is the identity in most versions."""
+    """`fc2(norm(gelu(fc1(x))))`; `norm` is the identity in most versions."""
 
     def __init__(self, config: BlockConfig):
         super().__init__()
@@ -95,36 +111,42 @@ class Mlp(nn.Module):
         self.norm = nn.LayerNorm(config.mlp_dim, eps=MLP_NORM_EPS) if config.mlp_norm else nn.Identity()
         self.fc2 = Linear(config.mlp_dim, config.dim)
 
-    def forward(self, residual: Tensor, x: Tensor) -> Tensor:
-        return self.fc2.add_to(residual, self.norm(self.fc1.gelu(x)))
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(self.norm(self.fc1.gelu(x)))
 
 
 class SwiGlu(nn.Module):
-    """`residual + w3(silu(a) * b)` with `[a, b] = w12(x)`: the MLP of radio_v2.5-g."""
+    """`w3(silu(a) * b)` with `[a, b] = w12(x)`: the MLP of radio_v2.5-g."""
 
     def __init__(self, config: BlockConfig):
         super().__init__()
         self.w12 = Linear(config.dim, 2 * config.mlp_dim)
         self.w3 = Linear(config.mlp_dim, config.dim)
 
-    def forward(self, residual: Tensor, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         a, b = self.w12(x).chunk(2, dim=1)
-        return self.w3.add_to(residual, nn.functional.silu(a) * b)
+        return self.w3(nn.functional.silu(a) * b)
 
 
 class Block(nn.Module):
-    """Pre-norm block over packed tokens `[N, D]`. Layer scale is folded into `proj` and the last MLP weight."""
+    """Pre-norm block over packed tokens `[N, D]`. Layer scale is folded into `proj` and the last MLP weight.
+
+    The residual stream is float32 whatever the weights are: rounding it after every layer would cost a bfloat16 model
+    about a third of its accuracy. What a layer gives is added where the next norm reads the stream anyway.
+    """
 
     def __init__(self, config: BlockConfig):
         super().__init__()
-        self.norm1 = nn.LayerNorm(config.dim, eps=config.norm_eps)
+        self.norm1 = AddNorm(config.dim, config.norm_eps)
         self.attn = Attention(config)
-        self.norm2 = nn.LayerNorm(config.dim, eps=config.norm_eps)
+        self.norm2 = AddNorm(config.dim, config.norm_eps)
         self.mlp = SwiGlu(config) if config.swiglu else Mlp(config)
 
-    def forward(self, x: Tensor, cu_seqlens: Tensor, max_seqlen: int) -> Tensor:
-        x = self.attn(x, self.norm1(x), cu_seqlens, max_seqlen)
-        return self.mlp(x, self.norm2(x))
+    def forward(self, residual: Tensor, addend: Tensor | None, cu_seqlens: Tensor, max_seqlen: int) -> Tensor:
+        """Adds `addend` (what the block before gave) and the attention in place; the MLP's result is still to add."""
+        dtype = self.attn.qkv.weight.dtype
+        attended = self.attn(self.norm1(residual, addend, dtype), cu_seqlens, max_seqlen)
+        return self.mlp(self.norm2(residual, attended, dtype))
 
 
 class WindowedBlock(nn.Module):
@@ -143,7 +165,7 @@ class WindowedBlock(nn.Module):
 
 
 class FeatureNormalizer(nn.Module):
-    """`(x - mean) tx^T` in float32 on patch tokens (radio_v2.5-h-norm), back in the tokens' dtype."""
+    """`(x - mean) tx^T` in float32 on patch tokens (radio_v2.5-h-norm)."""
 
     def __init__(self, dim: int):
         super().__init__()
@@ -151,7 +173,7 @@ class FeatureNormalizer(nn.Module):
         self.register_buffer("tx", torch.empty(dim, dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        return nn.functional.linear(x.to(torch.float32) - self.mean, self.tx).to(x.dtype)
+        return nn.functional.linear(x - self.mean, self.tx)
 
 
 def window_pattern(depth: int, period: int) -> list[bool]:
@@ -205,7 +227,7 @@ def cumulative(lengths: list[int], device: torch.device) -> Tensor:
 class VitBackbone(nn.Module):
     """Conditioner, patch embedding, prefix tokens, blocks and final norm; see docs/artefacts.md for `forward`.
 
-    `mean`, `std`: float32 `[3]` whatever the precision; `pos_embed` `[R, R, D]`; `prefix` `[n, D]`.
+    `mean`, `std` `[3]`, `pos_embed` `[R, R, D]`, `prefix` `[n, D]` and norms are float32 whatever the precision.
     """
 
     patch_size: torch.jit.Final[int]
@@ -229,7 +251,7 @@ class VitBackbone(nn.Module):
         self.blocks = nn.ModuleList(
             WindowedBlock(config.block, now, before) for now, before in zip(windowed, [False] + windowed)
         )
-        self.norm = nn.LayerNorm(dim, eps=NORM_EPS) if config.final_norm else nn.Identity()
+        self.norm = AddNorm(dim, NORM_EPS) if config.final_norm else None
         self.feature_normalizer = FeatureNormalizer(dim) if config.feature_normalizer else nn.Identity()
 
     def forward(self, images: list[Tensor], conditioned: list[bool]) -> tuple[Tensor, Tensor]:
@@ -240,7 +262,7 @@ class VitBackbone(nn.Module):
             images, conditioned, self.mean, self.std, self.patch_size, self.embedder.weight.dtype
         )
         position = torch.ops.radio.position_embedding(self.pos_embed, heights, widths, self.align_corners)
-        patches = self.embedder.add_to(position, patches)
+        patches = position + self.embedder(patches)
         prefix = self.prefix.expand(len(images), -1, -1)
         if self.window > 0:
             order = window_order(heights, widths, self.window, patches.device)
@@ -248,16 +270,17 @@ class VitBackbone(nn.Module):
             patches = torch.empty_like(patches).index_copy_(0, order, patches)
         else:
             prefix, patches = self.run_blocks(prefix, patches, lengths)
-        return prefix, self.feature_normalizer(patches)
+        return prefix, self.feature_normalizer(patches).to(self.embedder.weight.dtype)
 
     def run_blocks(self, prefix: Tensor, patches: Tensor, lengths: list[int]) -> tuple[Tensor, Tensor]:
         """Blocks and final norm, every image one segment."""
         segments = [self.prefix_tokens + length for length in lengths]
         cu_seqlens = cumulative(segments, patches.device)
         tokens = pack(prefix, patches, lengths)
+        addend: Tensor | None = None
         for block in self.blocks:
-            tokens = block.block(tokens, cu_seqlens, max(segments))
-        return unpack(self.norm(tokens), self.prefix_tokens, lengths)
+            addend = block.block(tokens, addend, cu_seqlens, max(segments))
+        return unpack(self.finish(tokens, addend), self.prefix_tokens, lengths)
 
     def run_windowed(self, prefix: Tensor, patches: Tensor, lengths: list[int]) -> tuple[Tensor, Tensor]:
         """The same in ViTDet mode, patches in window order. Prefix tokens skip windowed blocks, unchanged."""
@@ -266,13 +289,24 @@ class VitBackbone(nn.Module):
         area = self.window * self.window
         cu_windows = torch.arange(0, patches.size(0) + 1, area, dtype=torch.int32, device=patches.device)
         tokens = pack(prefix, patches, lengths)
+        addend: Tensor | None = None
         for block in self.blocks:
+            if block.enter or block.leave:
+                if addend is not None:
+                    tokens.add_(addend)
+                addend = None
             if block.enter:
                 prefix, tokens = unpack(tokens, self.prefix_tokens, lengths)
             if block.leave:
                 tokens = pack(prefix, tokens, lengths)
             if block.windowed:
-                tokens = block.block(tokens, cu_windows, area)
+                addend = block.block(tokens, addend, cu_windows, area)
             else:
-                tokens = block.block(tokens, cu_seqlens, max(segments))
-        return unpack(self.norm(tokens), self.prefix_tokens, lengths)
+                addend = block.block(tokens, addend, cu_seqlens, max(segments))
+        return unpack(self.finish(tokens, addend), self.prefix_tokens, lengths)
+
+    def finish(self, tokens: Tensor, addend: Tensor | None) -> Tensor:
+        """The last block's result added, and the final norm if there is one; float32."""
+        if self.norm is not None:
+            return self.norm(tokens, addend, torch.float32)
+        return tokens if addend is None else tokens.add_(addend)

@@ -9,7 +9,7 @@ from torch import Tensor
 from radio_export.checkpoint import Checkpoint, integer, model_kwargs
 from radio_export.errors import ExportError
 from radio_export.versions import ARCHITECTURES, Architecture
-from radio_export.vit import BlockConfig, VitBackbone, VitConfig
+from radio_export.vit import AddNorm, BlockConfig, VitBackbone, VitConfig
 from radio_export.weights import cast, count_blocks, fold_layer_scale, load_strict, require
 
 # Keys that files of this family hold and the model does not use: timm's pooling norm and classifier, the register
@@ -22,7 +22,7 @@ _RENAMED = {
     "patch_generator.pos_embed": "pos_embed",
     "patch_generator.cls_token.token": "prefix",
 }
-_FLOAT32 = ("mean", "std", "feature_normalizer.mean", "feature_normalizer.tx")
+_FLOAT32 = ("mean", "std", "feature_normalizer.mean", "feature_normalizer.tx", "pos_embed", "prefix")
 
 
 def build_vit(checkpoint: Checkpoint, dtype: torch.dtype, align_corners: bool, window: int, period) -> VitBackbone:
@@ -48,7 +48,8 @@ def build_vit(checkpoint: Checkpoint, dtype: torch.dtype, align_corners: bool, w
     tensors.update(conditioner(checkpoint))
     tensors.update({f"feature_normalizer.{k}": v for k, v in checkpoint.part("_feature_normalizer.").items()})
     load_strict(module, tensors, lambda name: _file_name(name, inner))
-    cast(module, dtype, _FLOAT32)
+    norms = [name for name, part in module.named_modules() if isinstance(part, AddNorm)]
+    cast(module, dtype, [*_FLOAT32, *(f"{norm}.{kind}" for norm in norms for kind in ("weight", "bias"))])
     return module
 
 

@@ -3,7 +3,7 @@
 load("@cuda//:defs.bzl", "HAVE_CUDA", "NVCC")
 load("//bazel:radio.bzl", "RADIO_COPTS")
 
-# Machine code for A100, H100, B200 and RTX 50; the last one also as PTX for what comes later.
+#Machine code for A100, H100, B200 and RTX 50; the last one also as PTX for what comes later.
 _ARCHITECTURES = [
     "arch=compute_80,code=sm_80",
     "arch=compute_90,code=sm_90",
@@ -11,7 +11,7 @@ _ARCHITECTURES = [
     "arch=compute_120,code=[sm_120,compute_120]",
 ]
 
-# What a program that serves on CUDA needs beside it; empty without a toolkit.
+#What a program that serves on CUDA needs beside it; empty without a toolkit.
 CUDA_OPERATORS = ["//model/ops/cuda:libradio_ops_cuda.so"] if HAVE_CUDA else []
 
 def cuda_operators(name, visibility):
@@ -42,6 +42,7 @@ def cuda_operators(name, visibility):
         linkstatic = True,
         visibility = visibility,
         deps = [
+            "//model/ops:norm_rules",
             "@cuda//:cudart",
             "@libtorch//:libtorch_cuda",
         ],

@@ -83,6 +83,53 @@ __global__ void PositionKernel(PositionTable table, int64_t height, int64_t widt
   Store((1.0f - ty.high_weight) * upper + ty.high_weight * lower, output + i);
 }
 
+// The sum of `value` over the block's threads, for each of them. `scratch`: one float per warp.
+__device__ float BlockSum(float value, float* scratch) {
+  constexpr int kWarp = 32;
+  constexpr unsigned kAllLanes = 0xffffffffu;
+  for (int step = kWarp / 2; step > 0; step /= 2) value += __shfl_xor_sync(kAllLanes, value, step);
+  __syncthreads();  // Nobody still reads what an earlier sum left here.
+  if (threadIdx.x % kWarp == 0) scratch[threadIdx.x / kWarp] = value;
+  __syncthreads();
+  float sum = 0.0f;
+  for (int warp = 0; warp < kThreads / kWarp; ++warp) sum += scratch[warp];
+  return sum;
+}
+
+// One block per row, which is read once and kept in shared memory.
+template <typename In, typename Out>
+__global__ void AddLayerNormKernel(NormRows rows) {
+  extern __shared__ float row[];
+  __shared__ float scratch[kThreads / 32];
+  const int64_t first = static_cast<int64_t>(blockIdx.x) * rows.channels;
+  float* residual = rows.residual + first;
+  const In* addend = rows.addend == nullptr ? nullptr : static_cast<const In*>(rows.addend) + first;
+  Out* output = static_cast<Out*>(rows.output) + first;
+  const float count = static_cast<float>(rows.channels);
+
+  float sum = 0.0f;
+  for (int64_t c = threadIdx.x; c < rows.channels; c += kThreads) {
+    float value = residual[c];
+    if (addend != nullptr) {
+      value += ToFloat(addend[c]);
+      residual[c] = value;
+    }
+    row[c] = value;
+    sum += value;
+  }
+  const float mean = BlockSum(sum, scratch) / count;
+
+  float squares = 0.0f;
+  for (int64_t c = threadIdx.x; c < rows.channels; c += kThreads) {
+    squares += (row[c] - mean) * (row[c] - mean);
+  }
+  const float scale = 1.0f / sqrtf(BlockSum(squares, scratch) / count + rows.epsilon);
+
+  for (int64_t c = threadIdx.x; c < rows.channels; c += kThreads) {
+    Store((row[c] - mean) * scale * rows.weight[c] + rows.bias[c], output + c);
+  }
+}
+
 unsigned Blocks(int64_t count) { return static_cast<unsigned>((count + kThreads - 1) / kThreads); }
 
 template <typename Out>
@@ -118,6 +165,22 @@ cudaError_t PositionTo(const PositionTable& table, int64_t height, int64_t width
   return cudaGetLastError();
 }
 
+template <typename In>
+cudaError_t AddLayerNormFrom(const NormRows& rows, cudaStream_t stream) {
+  const unsigned blocks = static_cast<unsigned>(rows.rows);
+  const size_t row_bytes = static_cast<size_t>(rows.channels) * sizeof(float);
+  switch (rows.output_type) {
+    case Element::kBfloat16:
+      AddLayerNormKernel<In, __nv_bfloat16><<<blocks, kThreads, row_bytes, stream>>>(rows);
+      return cudaGetLastError();
+    case Element::kFloat32:
+      AddLayerNormKernel<In, float><<<blocks, kThreads, row_bytes, stream>>>(rows);
+      return cudaGetLastError();
+    default:
+      return cudaErrorInvalidValue;
+  }
+}
+
 }  // namespace
 
 cudaError_t LaunchPatchify(const PatchifyImage& image, int64_t patch_size, const float* mean,
@@ -144,6 +207,19 @@ cudaError_t LaunchPositionEmbedding(const PositionTable& table, int64_t height, 
       return PositionTo<__nv_bfloat16>(table, height, width, align_corners, output, stream);
     case Element::kFloat32:
       return PositionTo<float>(table, height, width, align_corners, output, stream);
+    default:
+      return cudaErrorInvalidValue;
+  }
+}
+
+cudaError_t LaunchAddLayerNorm(const NormRows& rows, cudaStream_t stream) {
+  if (rows.channels > kMaxNormChannels) return cudaErrorInvalidValue;
+  if (rows.rows == 0) return cudaSuccess;
+  switch (rows.addend_type) {
+    case Element::kBfloat16:
+      return AddLayerNormFrom<__nv_bfloat16>(rows, stream);
+    case Element::kFloat32:
+      return AddLayerNormFrom<float>(rows, stream);
     default:
       return cudaErrorInvalidValue;
   }

@@ -42,6 +42,26 @@ struct PositionTable {
 cudaError_t LaunchPositionEmbedding(const PositionTable& table, int64_t height, int64_t width,
                                     bool align_corners, void* output, cudaStream_t stream);
 
+// Contiguous rows on the device. `residual` is float32; addend (null: none) and output are float32
+// or bfloat16; weight and bias hold `channels` values.
+struct NormRows {
+  int64_t rows;
+  int64_t channels;
+  float* residual;
+  const void* addend;
+  Element addend_type;
+  const float* weight;
+  const float* bias;
+  float epsilon;
+  void* output;
+  Element output_type;
+};
+
+// As ops::AddLayerNorm. A row must fit a block's shared memory: at most kMaxNormChannels channels.
+// Asynchronous on `stream`.
+inline constexpr int64_t kMaxNormChannels = 8192;
+cudaError_t LaunchAddLayerNorm(const NormRows& rows, cudaStream_t stream);
+
 }  // namespace radio::ops::cuda
 
 #endif  // RADIO_MODEL_OPS_CUDA_KERNELS_H_

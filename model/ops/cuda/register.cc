@@ -1,6 +1,7 @@
-// The operators of the namespace `radio` on CUDA: the project's own kernels for patches and
-// positions, LibTorch's for the rest. Argument rules are those of model/ops/operators.h; contents
-// of cu_seqlens are not checked, since reading them back would stop the device at every block.
+// The operators of the namespace `radio` on CUDA: the project's own kernels for patches,
+// positions and norms, LibTorch's for the rest. Argument rules are those of model/ops/operators.h;
+// contents of cu_seqlens are not checked, since reading them back would stop the device at every
+// block.
 #include <ATen/ops/_efficient_attention_forward.h>
 #include <ATen/ops/_flash_attention_forward.h>
 #include <ATen/ops/empty.h>
@@ -12,6 +13,7 @@
 #include <torch/library.h>
 
 #include "model/ops/cuda/kernels.h"
+#include "model/ops/norm_rules.h"
 
 namespace radio::ops::cuda {
 namespace {
@@ -136,11 +138,40 @@ at::Tensor Linear(const at::Tensor& input, const at::Tensor& weight,
   return residual.has_value() && residual->defined() ? output.add_(*residual) : output;
 }
 
+at::Tensor AddLayerNorm(const at::Tensor& residual, const std::optional<at::Tensor>& addend,
+                        const at::Tensor& weight, const at::Tensor& bias, double epsilon,
+                        at::ScalarType dtype) {
+  CheckAddLayerNorm(residual, addend, weight, bias, dtype);
+  TORCH_CHECK(residual.size(1) <= kMaxNormChannels, "add_layer_norm_: at most ", kMaxNormChannels,
+              " channels, got ", residual.size(1));
+  const c10::cuda::CUDAGuard guard(residual.device());
+  at::Tensor output = at::empty(residual.sizes(), residual.options().dtype(dtype));
+  NormRows rows = {residual.size(0),
+                   residual.size(1),
+                   residual.mutable_data_ptr<float>(),
+                   /*addend=*/nullptr,
+                   Element::kFloat32,
+                   weight.const_data_ptr<float>(),
+                   bias.const_data_ptr<float>(),
+                   static_cast<float>(epsilon),
+                   output.mutable_data_ptr(),
+                   ElementOf(dtype)};
+  at::Tensor contiguous;
+  if (addend.has_value()) {
+    contiguous = addend->contiguous();
+    rows.addend = contiguous.const_data_ptr();
+    rows.addend_type = ElementOf(contiguous.scalar_type());
+  }
+  C10_CUDA_CHECK(LaunchAddLayerNorm(rows, c10::cuda::getCurrentCUDAStream()));
+  return output;
+}
+
 TORCH_LIBRARY_IMPL(radio, CUDA, m) {
   m.impl("patchify", &Patchify);
   m.impl("position_embedding", &PositionEmbedding);
   m.impl("varlen_attention", &VarlenAttention);
   m.impl("linear", &Linear);
+  m.impl("add_layer_norm_", &AddLayerNorm);
 }
 
 }  // namespace

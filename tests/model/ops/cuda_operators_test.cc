@@ -29,7 +29,7 @@ TEST(CudaOperatorsTest, KernelsAreRegisteredWithOrWithoutADevice) {
   }
   for (const char* name :
        {"radio::patchify", "radio::position_embedding", "radio::varlen_attention", "radio::linear",
-        "aten::_flash_attention_forward"}) {
+        "radio::add_layer_norm_", "aten::_flash_attention_forward"}) {
     const c10::OperatorHandle op = c10::Dispatcher::singleton().findSchemaOrThrow(name, "");
     EXPECT_TRUE(op.hasKernelForDispatchKey(c10::DispatchKey::CUDA)) << name;
   }
@@ -104,6 +104,31 @@ TEST_F(OnCudaTest, Linear) {
     const at::Tensor actual = op.call(input.to(at::kCUDA), weight.to(at::kCUDA), bias.to(at::kCUDA),
                                       residual.to(at::kCUDA), activation);
     EXPECT_TRUE(at::allclose(actual.cpu(), expected, 1e-3, 1e-3)) << activation;
+  }
+}
+
+TEST_F(OnCudaTest, AddLayerNorm) {
+  const auto op =
+      Find<at::Tensor(const at::Tensor&, const std::optional<at::Tensor>&, const at::Tensor&,
+                      const at::Tensor&, double, at::ScalarType)>("radio::add_layer_norm_");
+  for (const int64_t channels : {40, 768, 1280, 1407}) {
+    const at::Tensor weight = at::randn({channels});
+    const at::Tensor bias = at::randn({channels});
+    for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+      const at::Tensor residual = at::randn({77, channels}) * 30 + 5;
+      const at::Tensor device_residual = residual.to(at::kCUDA);
+      const at::Tensor addend = at::randn({77, channels}).to(type);
+      for (const bool add : {false, true}) {
+        std::optional<at::Tensor> ours;
+        std::optional<at::Tensor> theirs;
+        if (add) ours = addend, theirs = addend.to(at::kCUDA);
+        const at::Tensor expected = AddLayerNorm(residual, ours, weight, bias, 1e-6, type);
+        const at::Tensor actual =
+            op.call(device_residual, theirs, weight.to(at::kCUDA), bias.to(at::kCUDA), 1e-6, type);
+        EXPECT_TRUE(at::allclose(actual.cpu().to(at::kFloat), expected.to(at::kFloat), 1e-2, 1e-4));
+        EXPECT_TRUE(device_residual.cpu().equal(residual));
+      }
+    }
   }
 }
 
