@@ -18,11 +18,13 @@ constexpr absl::string_view kOutOfMemoryUrl = "radio.v1/out_of_memory";
 constexpr absl::string_view kValidNamesUrl = "radio.v1/valid_names";
 constexpr absl::string_view kFieldPathUrl = "radio.v1/field_path";
 
-constexpr std::array<ReasonInfo, 20> kReasons = {{
+constexpr std::array<ReasonInfo, 21> kReasons = {{
     {Reason::kImageUndecodable, Code::kInvalidArgument, "IMAGE_UNDECODABLE",
      "The bytes are not a complete JPEG, PNG or WebP image."},
     {Reason::kImageTooLarge, Code::kInvalidArgument, "IMAGE_TOO_LARGE",
      "The image has more bytes, pixels or a longer side than the server's limits allow."},
+    {Reason::kImageTooCostly, Code::kInvalidArgument, "IMAGE_TOO_COSTLY",
+     "Decoding the image takes more CPU time than the server's limit allows."},
     {Reason::kResolutionUnsupported, Code::kInvalidArgument, "RESOLUTION_UNSUPPORTED",
      "The model does not take this size; the message names the nearest one, or ask for a resize."},
     {Reason::kTensorInvalid, Code::kInvalidArgument, "TENSOR_INVALID",

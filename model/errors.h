@@ -16,6 +16,7 @@ namespace radio {
 enum class Reason {
   kImageUndecodable,
   kImageTooLarge,
+  kImageTooCostly,
   kResolutionUnsupported,
   kTensorInvalid,
   kTooManyItems,

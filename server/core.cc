@@ -30,6 +30,7 @@ Preprocessor::Options PreprocessorOptions(const config::ServerConfig& config) {
   options.limits.max_bytes = config.decode().max_bytes();
   options.limits.max_side = config.decode().max_side();
   options.limits.max_pixels = config.decode().max_pixels();
+  options.limits.max_cpu = absl::Milliseconds(config.decode().max_cpu_ms());
   return options;
 }
 

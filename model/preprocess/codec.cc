@@ -28,4 +28,10 @@ absl::Status Undecodable(absl::string_view format, absl::string_view rule) {
   return MakeError(Reason::kImageUndecodable, absl::StrCat(format, ": ", rule));
 }
 
+absl::Status TooCostly(const DecodeLimits& limits) {
+  return MakeError(
+      Reason::kImageTooCostly,
+      absl::StrCat("decoding takes more than ", absl::FormatDuration(limits.max_cpu), " of CPU"));
+}
+
 }  // namespace radio

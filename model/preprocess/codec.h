@@ -29,6 +29,9 @@ absl::Status CheckImageSize(int64_t height, int64_t width, const DecodeLimits& l
 // IMAGE_UNDECODABLE; `format` is a name for people, `rule` says what the file breaks.
 absl::Status Undecodable(absl::string_view format, absl::string_view rule);
 
+// IMAGE_TOO_COSTLY.
+absl::Status TooCostly(const DecodeLimits& limits);
+
 }  // namespace radio
 
 #endif  // RADIO_MODEL_PREPROCESS_CODEC_H_

@@ -5,17 +5,20 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "model/types.h"
 
 namespace radio {
 
 enum class ImageFormat { kJpeg, kPng, kWebp };
 
-// Checked against the header before any allocation.
+// The first three are checked against the header before any allocation.
 struct DecodeLimits {
   int64_t max_bytes = 64 << 20;
   int max_side = 16384;
   int64_t max_pixels = 64 << 20;
+  // CPU time of one decode.
+  absl::Duration max_cpu = absl::InfiniteDuration();
 };
 
 struct ImageHeader {

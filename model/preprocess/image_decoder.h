@@ -18,6 +18,8 @@ absl::StatusOr<ImageHeader> ReadImageHeader(absl::Span<const uint8_t> encoded,
 
 // Decodes a whole image. What becomes RGB how: docs/preprocessing.md. A truncated or damaged file
 // is IMAGE_UNDECODABLE, never a picture with a gray half; of an animation the first frame counts.
+// IMAGE_TOO_COSTLY once it has taken `limits.max_cpu`, give or take the tens of milliseconds
+// between two looks at the clock.
 absl::StatusOr<RgbImage> DecodeImage(absl::Span<const uint8_t> encoded, const DecodeLimits& limits);
 
 // The same bytes as ResizeBicubic of DecodeImage, `size` being that of the upright picture. Most

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "model/base/status_macros.h"
 #include "model/errors.h"
+#include "model/preprocess/cpu_budget.h"
 #include "model/preprocess/exif.h"
 
 namespace radio {
@@ -86,7 +87,8 @@ using NextRow = absl::FunctionRef<uint8_t*()>;
 // One pass over one file. Use: Open, then Decode or nothing.
 class JpegReader {
  public:
-  explicit JpegReader(absl::Span<const uint8_t> encoded) : encoded_(encoded) {
+  JpegReader(absl::Span<const uint8_t> encoded, const DecodeLimits& limits)
+      : encoded_(encoded), limits_(limits), budget_(limits.max_cpu) {
     info_.client_data = this;
     info_.err = jpeg_std_error(&errors_);
     errors_.error_exit = [](j_common_ptr info) { Of(info)->Fail(info->err->msg_code); };
@@ -94,19 +96,19 @@ class JpegReader {
       if (level < 0 && !IsHarmless(info->err->msg_code)) Of(info)->Fail(info->err->msg_code);
     };
     errors_.output_message = [](j_common_ptr) {};
-    progress_.progress_monitor = [](j_common_ptr info) { Of(info)->CheckScans(); };
+    progress_.progress_monitor = [](j_common_ptr info) { Of(info)->CheckCost(); };
   }
   JpegReader(const JpegReader&) = delete;
   JpegReader& operator=(const JpegReader&) = delete;
   ~JpegReader() { jpeg_destroy_decompress(&info_); }
 
-  absl::StatusOr<StoredHeader> Open(const DecodeLimits& limits) {
+  absl::StatusOr<StoredHeader> Open() {
     if (!Guard([this] { ReadHeader(); })) {
       return failure_ == JERR_IMAGE_TOO_BIG
-                 ? CheckImageSize(info_.image_height, info_.image_width, limits)
+                 ? CheckImageSize(info_.image_height, info_.image_width, limits_)
                  : Undecodable("JPEG", "the header is damaged or ends early");
     }
-    RADIO_RETURN_IF_ERROR(CheckImageSize(info_.image_height, info_.image_width, limits));
+    RADIO_RETURN_IF_ERROR(CheckImageSize(info_.image_height, info_.image_width, limits_));
     return StoredHeader{size(), ExifOrientation(FindExif(encoded_))};
   }
 
@@ -116,6 +118,7 @@ class JpegReader {
     if (Guard([&] { ReadRows(next_row, cmyk.empty() ? nullptr : cmyk.data()); })) {
       return absl::OkStatus();
     }
+    if (failure_ == kTooCostly) return TooCostly(limits_);
     return Undecodable("JPEG", failure_ == kTooManyScans
                                    ? absl::StrCat("more than ", max_scans_, " scans")
                                    : "the data is damaged or ends early");
@@ -127,6 +130,7 @@ class JpegReader {
 
  private:
   static constexpr int kTooManyScans = -1;
+  static constexpr int kTooCostly = -2;
 
   template <typename Info>
   static JpegReader* Of(Info* info) {
@@ -147,8 +151,10 @@ class JpegReader {
     longjmp(jump_, 1);
   }
 
-  void CheckScans() {
+  // For every row of every scan, or a few rows.
+  void CheckCost() {
     if (info_.input_scan_number > max_scans_) Fail(kTooManyScans);
+    if (budget_.Exceeded(info_.image_width)) Fail(kTooCostly);
   }
 
   void ReadHeader() {
@@ -172,6 +178,8 @@ class JpegReader {
   }
 
   const absl::Span<const uint8_t> encoded_;
+  const DecodeLimits limits_;
+  CpuBudget budget_;
   jpeg_decompress_struct info_{};
   jpeg_error_mgr errors_{};
   jpeg_progress_mgr progress_{};
@@ -184,20 +192,20 @@ class JpegReader {
 
 absl::StatusOr<StoredHeader> ReadJpegHeader(absl::Span<const uint8_t> encoded,
                                             const DecodeLimits& limits) {
-  return JpegReader(encoded).Open(limits);
+  return JpegReader(encoded, limits).Open();
 }
 
 absl::Status DecodeJpegRows(absl::Span<const uint8_t> encoded, const DecodeLimits& limits,
                             NextRow next_row) {
-  JpegReader reader(encoded);
-  RADIO_RETURN_IF_ERROR(reader.Open(limits).status());
+  JpegReader reader(encoded, limits);
+  RADIO_RETURN_IF_ERROR(reader.Open().status());
   return reader.Decode(next_row);
 }
 
 absl::StatusOr<DecodedFile> DecodeJpeg(absl::Span<const uint8_t> encoded,
                                        const DecodeLimits& limits) {
-  JpegReader reader(encoded);
-  RADIO_ASSIGN_OR_RETURN(const StoredHeader header, reader.Open(limits));
+  JpegReader reader(encoded, limits);
+  RADIO_ASSIGN_OR_RETURN(const StoredHeader header, reader.Open());
   const size_t row_bytes = size_t{3} * header.size.width;
   DecodedFile file{{header.size, {}}, header.orientation};
   std::vector<uint8_t>& pixels = file.image.pixels;

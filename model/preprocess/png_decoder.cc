@@ -2,12 +2,14 @@
 
 #include <png.h>
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstddef>
 #include <utility>
 #include <vector>
 
 #include "model/base/status_macros.h"
+#include "model/preprocess/cpu_budget.h"
 #include "model/preprocess/png_chunks.h"
 
 namespace radio {
@@ -15,12 +17,15 @@ namespace {
 
 // Deflate's best case: 258 bytes for two bits.
 constexpr int64_t kMaxExpansion = 1032;
+// What libpng is handed at a time: data may be long and hold no row.
+constexpr size_t kPieceBytes = 1 << 16;
 
 // One pass over one file whose outline is sound. libpng is handed the chunks one by one: of the two
 // ways to use it the one that stops inflating after the last row.
 class PngReader {
  public:
-  explicit PngReader(Size size) : size_(size) {}
+  PngReader(Size size, const DecodeLimits& limits)
+      : size_(size), limits_(limits), budget_(limits.max_cpu) {}
   PngReader(const PngReader&) = delete;
   PngReader& operator=(const PngReader&) = delete;
   ~PngReader() { png_destroy_read_struct(&png_, &info_, nullptr); }
@@ -34,6 +39,7 @@ class PngReader {
       rest.remove_prefix(chunk.whole.size());
       if (chunk.holds_pixels()) sound = Guard([&] { Process(chunk.whole); });
     }
+    if (too_costly_) return TooCostly(limits_);
     if (!sound) return Undecodable("PNG", "the data is damaged or ends early");
     return RgbImage{size_, std::move(pixels_)};
   }
@@ -59,8 +65,18 @@ class PngReader {
   }
 
   void Process(absl::Span<const uint8_t> bytes) {
-    // libpng does not write to them.
-    png_process_data(png_, info_, const_cast<uint8_t*>(bytes.data()), bytes.size());
+    while (!bytes.empty() && !complete_) {
+      const absl::Span<const uint8_t> piece = bytes.first(std::min(kPieceBytes, bytes.size()));
+      Spend(static_cast<int64_t>(piece.size()));
+      // libpng does not write to them.
+      png_process_data(png_, info_, const_cast<uint8_t*>(piece.data()), piece.size());
+      bytes.remove_prefix(piece.size());
+    }
+  }
+
+  void Spend(int64_t work) {
+    too_costly_ = budget_.Exceeded(work);
+    if (too_costly_) png_error(png_, "");
   }
 
   void Start(absl::Span<const uint8_t> signature) {
@@ -92,6 +108,7 @@ class PngReader {
 
   // Rows come in order, in every pass anew; `row` is null where a pass adds nothing.
   void AddRow(uint8_t* row, size_t y, int pass) {
+    Spend(size_.width);
     const size_t begin = row_bytes() * y;
     if (begin > pixels_.size()) png_error(png_, "");
     // Memory is touched as rows come.
@@ -101,6 +118,9 @@ class PngReader {
   }
 
   const Size size_;
+  const DecodeLimits limits_;
+  CpuBudget budget_;
+  bool too_costly_ = false;
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
   int last_pass_ = 0;
@@ -126,7 +146,7 @@ absl::StatusOr<DecodedFile> DecodePng(absl::Span<const uint8_t> encoded,
   if (outline.row_bytes * size.height > outline.data_bytes * kMaxExpansion) {
     return Undecodable("PNG", "the header declares more pixels than the data can hold");
   }
-  RADIO_ASSIGN_OR_RETURN(RgbImage image, PngReader(size).Decode(encoded));
+  RADIO_ASSIGN_OR_RETURN(RgbImage image, PngReader(size, limits).Decode(encoded));
   return DecodedFile{std::move(image), outline.header.orientation};
 }
 

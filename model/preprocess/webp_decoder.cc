@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/string_view.h"
 #include "model/base/status_macros.h"
+#include "model/preprocess/cpu_budget.h"
 #include "model/preprocess/exif.h"
 
 namespace radio {
@@ -22,6 +24,9 @@ constexpr size_t kRiffHeaderBytes = 12;
 constexpr size_t kChunkHeaderBytes = 8;
 // What comes before a frame's data in an ANMF chunk: offsets and sides, three bytes each, and more.
 constexpr size_t kFrameHeaderBytes = 16;
+// Of a picture's bytes, as many are decoded at a time as hold about so many pixels: some
+// milliseconds.
+constexpr int64_t kPixelsPerPiece = 1 << 18;
 
 uint32_t LittleEndian(const uint8_t* bytes, int count) {
   uint32_t value = 0;
@@ -74,14 +79,31 @@ absl::StatusOr<OpenFile> Open(ByteSpan encoded, const DecodeLimits& limits) {
   return file;
 }
 
+// Decodes into the configured memory, piece by piece, so that the budget is looked at in between.
+VP8StatusCode DecodePieces(ByteSpan picture, WebPDecoderConfig* config, CpuBudget* budget) {
+  const int64_t pixels = int64_t{config->input.height} * config->input.width;
+  const size_t pieces = pixels / kPixelsPerPiece + 1;
+  const size_t piece_bytes = picture.size() / pieces + 1;
+  const std::unique_ptr<WebPIDecoder, void (*)(WebPIDecoder*)> decoder(
+      WebPIDecode(nullptr, 0, config), WebPIDelete);
+  if (decoder == nullptr) return VP8_STATUS_OUT_OF_MEMORY;
+  VP8StatusCode code = VP8_STATUS_SUSPENDED;
+  for (size_t fed = 0; code == VP8_STATUS_SUSPENDED && fed < picture.size();) {
+    if (fed > 0 && budget->Exceeded(kPixelsPerPiece)) return VP8_STATUS_USER_ABORT;
+    fed = std::min(fed + piece_bytes, picture.size());
+    code = WebPIUpdate(decoder.get(), picture.data(), fed);
+  }
+  return code;
+}
+
 // Draws a picture, which must fit, with its top left corner at (x, y).
-bool Draw(ByteSpan picture, int64_t y, int64_t x, RgbImage* canvas) {
+VP8StatusCode Draw(ByteSpan picture, int64_t y, int64_t x, CpuBudget* budget, RgbImage* canvas) {
   WebPDecoderConfig config;
-  if (!WebPInitDecoderConfig(&config)) return false;
+  if (!WebPInitDecoderConfig(&config)) return VP8_STATUS_INVALID_PARAM;
   if (WebPGetFeatures(picture.data(), picture.size(), &config.input) != VP8_STATUS_OK ||
       config.input.has_animation != 0 || x + config.input.width > canvas->size.width ||
       y + config.input.height > canvas->size.height) {
-    return false;
+    return VP8_STATUS_BITSTREAM_ERROR;
   }
   const int64_t stride = int64_t{3} * canvas->size.width;
   const int64_t offset = stride * y + 3 * x;
@@ -90,19 +112,19 @@ bool Draw(ByteSpan picture, int64_t y, int64_t x, RgbImage* canvas) {
   config.output.u.RGBA.rgba = canvas->pixels.data() + offset;
   config.output.u.RGBA.stride = static_cast<int>(stride);
   config.output.u.RGBA.size = canvas->pixels.size() - offset;
-  const VP8StatusCode code = WebPDecode(picture.data(), picture.size(), &config);
+  const VP8StatusCode code = DecodePieces(picture, &config, budget);
   WebPFreeDecBuffer(&config.output);
-  return code == VP8_STATUS_OK;
+  return code;
 }
 
-bool DrawFirstFrame(const OpenFile& file, RgbImage* canvas) {
-  if (!file.animated) return Draw(file.bytes, 0, 0, canvas);
+VP8StatusCode DrawFirstFrame(const OpenFile& file, CpuBudget* budget, RgbImage* canvas) {
+  if (!file.animated) return Draw(file.bytes, 0, 0, budget, canvas);
   const std::optional<ByteSpan> frame = FindChunk(file.bytes, "ANMF");
-  if (!frame || frame->size() < kFrameHeaderBytes) return false;
+  if (!frame || frame->size() < kFrameHeaderBytes) return VP8_STATUS_NOT_ENOUGH_DATA;
   // Offsets are stored halved.
   const int64_t x = 2 * int64_t{LittleEndian(frame->data(), 3)};
   const int64_t y = 2 * int64_t{LittleEndian(frame->data() + 3, 3)};
-  return Draw(frame->subspan(kFrameHeaderBytes), y, x, canvas);
+  return Draw(frame->subspan(kFrameHeaderBytes), y, x, budget, canvas);
 }
 
 }  // namespace
@@ -118,8 +140,14 @@ absl::StatusOr<DecodedFile> DecodeWebp(absl::Span<const uint8_t> encoded,
   RADIO_ASSIGN_OR_RETURN(const OpenFile file, Open(encoded, limits));
   const Size size = file.header.size;
   RgbImage canvas{size, std::vector<uint8_t>(size_t{3} * size.height * size.width)};
-  if (!DrawFirstFrame(file, &canvas)) {
-    return Undecodable("WebP", "the data is damaged or ends early");
+  CpuBudget budget(limits.max_cpu);
+  switch (DrawFirstFrame(file, &budget, &canvas)) {
+    case VP8_STATUS_OK:
+      break;
+    case VP8_STATUS_USER_ABORT:
+      return TooCostly(limits);
+    default:
+      return Undecodable("WebP", "the data is damaged or ends early");
   }
   return DecodedFile{std::move(canvas), file.header.orientation};
 }

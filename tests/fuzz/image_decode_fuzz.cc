@@ -1,4 +1,5 @@
-// Any bytes: a picture within the limits, or an error with a reason of the two that images have.
+// Any bytes: a picture within the limits, or an error with a reason of the two that bad images
+// have.
 #include <cstdint>
 
 #include "absl/types/span.h"

@@ -120,6 +120,22 @@ TEST(ExtractTest, EncodedImagesAreDecodedAndResized) {
   EXPECT_FLOAT_EQ(FirstValue(result.outputs(0).summary()), 200 / 255.0f);
 }
 
+TEST(ExtractTest, AnImageThatIsCostlyToDecodeFailsAlone) {
+  TestServer::Options options;
+  options.configure = [](config::ServerConfig* config) {
+    config->mutable_decode()->set_max_cpu_ms(1);
+  };
+  TestServer server(options);
+  v1::ExtractRequest request = PixelRequest(1);
+  const Encoded png = EncodePng(MakePicture({2000, 2000}));
+  request.add_images()->set_encoded(png.data(), png.size());
+  request.mutable_preprocessing()->set_resize(v1::RESIZE_MODE_NEAREST_SUPPORTED);
+  v1::ExtractResponse response;
+  ASSERT_TRUE(Extract(&server, request, &response).ok());
+  EXPECT_EQ(response.results(0).status().code(), 0);
+  EXPECT_EQ(ReasonOf(response.results(1).status()), "IMAGE_TOO_COSTLY");
+}
+
 TEST(ExtractTest, WhatConcernsTheWholeRequestEndsTheCall) {
   TestServer::Options options;
   options.configure = [](config::ServerConfig* config) { config->set_max_images_per_request(4); };
