@@ -9,7 +9,9 @@
 #include <fstream>
 #include <future>
 
+#include "absl/strings/str_cat.h"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "inference/grpc_inference_service.grpc.pb.h"
 #include "model/errors.h"
 #include "tests/testing/fake_artefact.h"
 #include "tests/testing/gate.h"
@@ -20,7 +22,9 @@ namespace {
 
 using ::grpc::health::v1::HealthCheckRequest;
 using ::grpc::health::v1::HealthCheckResponse;
+using ::inference::GRPCInferenceService;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 HealthCheckResponse::ServingStatus HealthOf(const std::shared_ptr<grpc::Channel>& channel,
@@ -249,6 +253,43 @@ class LoadingTest : public testing::Test {
     return v1::FeatureService::NewStub(channel_)->Extract(&context, request, &response);
   }
 
+  // A call of the Open Inference Protocol that must be answered.
+  template <typename Response, typename Method, typename Request>
+  Response Ask(Method method, const Request& request) {
+    grpc::ClientContext context;
+    Response response;
+    const grpc::Status status =
+        ((*GRPCInferenceService::NewStub(channel_)).*method)(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response;
+  }
+
+  bool ServerReady() {
+    return Ask<inference::ServerReadyResponse>(&GRPCInferenceService::Stub::ServerReady,
+                                               inference::ServerReadyRequest())
+        .ready();
+  }
+
+  bool ModelReady(const std::string& model) {
+    inference::ModelReadyRequest request;
+    request.set_name(model);
+    return Ask<inference::ModelReadyResponse>(&GRPCInferenceService::Stub::ModelReady, request)
+        .ready();
+  }
+
+  // "name state (reason)" of each model, or of those that are ready.
+  std::vector<std::string> RepositoryIndex(bool only_ready = false) {
+    inference::RepositoryIndexRequest request;
+    request.set_ready(only_ready);
+    const auto index = Ask<inference::RepositoryIndexResponse>(
+        &GRPCInferenceService::Stub::RepositoryIndex, request);
+    std::vector<std::string> lines;
+    for (const auto& model : index.models()) {
+      lines.push_back(absl::StrCat(model.name(), " ", model.state(), " (", model.reason(), ")"));
+    }
+    return lines;
+  }
+
   Gate gate_;
   std::atomic<bool> fail_ = false;
   std::unique_ptr<server::Server> server_;
@@ -280,11 +321,40 @@ TEST_F(LoadingTest, OnlyLivenessAndTheModelsThatAreLoadedServe) {
   EXPECT_TRUE(Call("n").ok());
 }
 
+TEST_F(LoadingTest, TheOpenInferenceProtocolTellsTheLoadedModelsFromTheOthers) {
+  EXPECT_TRUE(Ask<inference::ServerLiveResponse>(&GRPCInferenceService::Stub::ServerLive,
+                                                 inference::ServerLiveRequest())
+                  .live());
+  EXPECT_FALSE(ServerReady());
+  EXPECT_TRUE(ModelReady("m"));
+  EXPECT_TRUE(ModelReady("")) << "the default model is m";
+  EXPECT_FALSE(ModelReady("n"));
+  EXPECT_FALSE(ModelReady("nonesuch"));
+  EXPECT_THAT(RepositoryIndex(), ElementsAre("m READY ()", "n UNAVAILABLE (it is loading)"));
+  EXPECT_THAT(RepositoryIndex(/*only_ready=*/true), ElementsAre("m READY ()"));
+  inference::ModelMetadataRequest request;
+  request.set_name("n");
+  inference::ModelMetadataResponse response;
+  grpc::ClientContext context;
+  const grpc::Status facts =
+      GRPCInferenceService::NewStub(channel_)->ModelMetadata(&context, request, &response);
+  EXPECT_EQ(facts.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(ReasonOf(facts), "MODEL_LOADING");
+
+  gate_.Open();
+  EXPECT_TRUE(loaded_.get().ok());
+  EXPECT_TRUE(ServerReady());
+  EXPECT_TRUE(ModelReady("n"));
+  EXPECT_THAT(RepositoryIndex(true), ElementsAre("m READY ()", "n READY ()"));
+}
+
 TEST_F(LoadingTest, AModelThatCannotBeLoadedNeverServes) {
   fail_ = true;
   gate_.Open();
   EXPECT_EQ(loaded_.get().message(), "models[1]: no such device");
   EXPECT_EQ(HealthOf(channel_, "readiness"), HealthCheckResponse::NOT_SERVING);
+  EXPECT_FALSE(ServerReady());
+  EXPECT_FALSE(ModelReady("n"));
   EXPECT_EQ(ReasonOf(Call("n")), "MODEL_LOADING");
 }
 
@@ -295,6 +365,9 @@ TEST_F(LoadingTest, AShutdownMeanwhileIsNotTakenBack) {
   for (const char* name : {"readiness", "m", "n"}) {
     EXPECT_EQ(HealthOf(channel_, name), HealthCheckResponse::NOT_SERVING) << name;
   }
+  EXPECT_FALSE(ServerReady());
+  EXPECT_FALSE(ModelReady("m"));
+  EXPECT_THAT(RepositoryIndex(true), ElementsAre());
   EXPECT_TRUE(server_->Shutdown());
   EXPECT_EQ(Call("n").error_code(), grpc::StatusCode::UNAVAILABLE);
 }
