@@ -26,6 +26,25 @@ std::vector<float> ConvertAll(absl::string_view bytes, Convert convert) {
   return values;
 }
 
+// Whether a tensor of that shape has so many bytes. The shape is anybody's: no product may
+// overflow.
+bool HasShape(size_t bytes, size_t element_size, absl::Span<const int64_t> shape) {
+  if (element_size == 0) return false;
+  uint64_t left = bytes / element_size;
+  if (left * element_size != bytes) return false;
+  bool empty = false;
+  for (int64_t extent : shape) {
+    if (extent < 0) return false;
+    empty = empty || extent == 0;
+  }
+  if (empty) return bytes == 0;
+  for (int64_t extent : shape) {
+    if (left % static_cast<uint64_t>(extent) != 0) return false;
+    left /= static_cast<uint64_t>(extent);
+  }
+  return left == 1;
+}
+
 }  // namespace
 
 size_t ElementSize(v1::DataType type) {
@@ -59,19 +78,12 @@ absl::StatusOr<TensorView> TensorView::Of(const v1::Tensor& tensor) {
   view.data_type_ = tensor.data_type();
   view.shape_ = absl::MakeConstSpan(tensor.shape().data(), tensor.shape_size());
   view.bytes_ = tensor.data();
-  const int64_t limit = static_cast<int64_t>(view.bytes_.size()) + 1;
-  int64_t size = 1;
-  bool plausible = ElementSize(view.data_type_) != 0;
-  for (int64_t extent : view.shape_) {
-    plausible = plausible && extent >= 0 && (extent == 0 || size <= limit / extent + 1);
-    size = plausible ? size * extent : 0;
-  }
-  if (!plausible || size * ElementSize(view.data_type_) != view.bytes_.size()) {
+  if (!HasShape(view.bytes_.size(), ElementSize(view.data_type_), view.shape_)) {
     return absl::InternalError(absl::StrCat("tensor: ", view.bytes_.size(), " bytes do not hold [",
                                             absl::StrJoin(view.shape_, ", "), "] of ",
                                             v1::DataType_Name(view.data_type_)));
   }
-  view.size_ = size;
+  view.size_ = static_cast<int64_t>(view.bytes_.size() / ElementSize(view.data_type_));
   return view;
 }
 

@@ -64,7 +64,12 @@ TEST(TensorViewTest, RefusesBytesThatDoNotFitTheShape) {
         MakeTensor(v1::DATA_TYPE_FLOAT32, {-2}, "12345678"),
         MakeTensor(v1::DATA_TYPE_UNSPECIFIED, {2}, "12345678"),
         MakeTensor(v1::DATA_TYPE_UINT8, {int64_t{1} << 32, int64_t{1} << 32}, ""),
-        MakeTensor(v1::DATA_TYPE_FLOAT32, {int64_t{1} << 62, 4}, "")}) {
+        MakeTensor(v1::DATA_TYPE_FLOAT32, {int64_t{1} << 62, 4}, ""),
+        // Products that are right again after they have overflowed.
+        MakeTensor(v1::DATA_TYPE_FLOAT32, {(int64_t{1} << 62) + 2}, "12345678"),
+        MakeTensor(v1::DATA_TYPE_FLOAT16, {(int64_t{1} << 62) + 2, 2}, "12345678"),
+        MakeTensor(v1::DATA_TYPE_FLOAT32, {0, -1}, ""),
+        MakeTensor(v1::DATA_TYPE_FLOAT32, {}, "12345678")}) {
     EXPECT_EQ(TensorView::Of(tensor).status().code(), absl::StatusCode::kInternal)
         << tensor.ShortDebugString();
   }
@@ -75,6 +80,7 @@ TEST(TensorViewTest, EmptyTensorsAreFine) {
   const auto view = TensorView::Of(tensor);
   ASSERT_TRUE(view.ok()) << view.status();
   EXPECT_EQ(view->size(), 0);
+  EXPECT_TRUE(TensorView::Of(MakeTensor(v1::DATA_TYPE_FLOAT32, {int64_t{1} << 62, 0}, "")).ok());
 }
 
 }  // namespace
