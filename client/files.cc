@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "absl/cleanup/cleanup.h"
@@ -55,19 +56,24 @@ absl::Status ErrnoStatus(absl::string_view doing) {
   return absl::InternalError(message);
 }
 
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
+absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return ErrnoStatus("cannot read " + path);
   const auto closer = absl::MakeCleanup([file] { close(file); });
   std::string bytes;
   struct stat info;
-  if (fstat(file, &info) == 0 && info.st_size > 0) bytes.reserve(info.st_size);
+  if (fstat(file, &info) == 0 && info.st_size > 0) {
+    bytes.reserve(std::min(static_cast<size_t>(info.st_size), max_bytes));
+  }
   char block[1 << 16];
   while (true) {
     const ssize_t count = read(file, block, sizeof(block));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return ErrnoStatus("cannot read " + path);
     if (count == 0) return bytes;
+    if (static_cast<size_t>(count) > max_bytes - bytes.size()) {
+      return absl::InvalidArgumentError(absl::StrCat(path, " has more than ", max_bytes, " bytes"));
+    }
     bytes.append(block, static_cast<size_t>(count));
   }
 }

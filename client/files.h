@@ -2,6 +2,8 @@
 #ifndef RADIO_CLIENT_FILES_H_
 #define RADIO_CLIENT_FILES_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -17,7 +19,8 @@ inline constexpr absl::string_view kTemporarySuffix = ".tmp";
 // PERMISSION_DENIED or INTERNAL.
 absl::Status ErrnoStatus(absl::string_view doing);
 
-absl::StatusOr<std::string> ReadFile(const std::string& path);
+// INVALID_ARGUMENT when it holds more than `max_bytes`: no more than these are read.
+absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes = SIZE_MAX);
 
 // Writes a temporary file beside `path`, forces it to the disk and renames it.
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes);

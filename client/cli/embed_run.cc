@@ -5,21 +5,12 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "client/cli/inputs.h"
 #include "client/errors.h"
 #include "client/files.h"
 
 namespace radio::client {
 namespace {
-
-// Below the server's usual limit for a message (64 MiB): a message beyond it would end the stream.
-constexpr size_t kMaxFileBytes = 60 << 20;
-
-absl::StatusOr<std::string> ReadImage(const std::string& path) {
-  auto bytes = ReadFile(path);
-  if (!bytes.ok() || bytes->size() <= kMaxFileBytes) return bytes;
-  return absl::InvalidArgumentError(
-      absl::StrCat("the file has ", bytes->size(), " bytes, more than ", kMaxFileBytes));
-}
 
 StreamOptions OptionsFor(const EmbedJob& job, int in_flight) {
   StreamOptions options = job.ToStreamOptions();
@@ -64,7 +55,7 @@ absl::Status EmbedRun::Run() {
 
 bool EmbedRun::SendOne(int64_t index) {
   if (!rows_.WaitForRoom(index)) return false;
-  auto bytes = ReadImage(store_->job().images[index]);
+  auto bytes = ReadFile(store_->job().images[index], kMaxImageBytes);
   if (!bytes.ok()) {
     rows_.Put(index, EmbedRow{"", bytes.status()});
     return true;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "client/cli/inputs.h"
 #include "client/files.h"
 #include "model/base/status_macros.h"
 
@@ -10,7 +11,7 @@ namespace radio::client {
 absl::StatusOr<ImageFeatures> ExtractOne(const FeatureClient& client, const std::string& model,
                                          const v1::Preprocessing& preprocessing,
                                          const v1::OutputSpec& output, const std::string& path) {
-  RADIO_ASSIGN_OR_RETURN(std::string bytes, ReadFile(path));
+  RADIO_ASSIGN_OR_RETURN(std::string bytes, ReadFile(path, kMaxImageBytes));
   v1::ExtractRequest request;
   request.set_model(model);
   request.add_images()->set_encoded(std::move(bytes));
