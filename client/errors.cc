@@ -1,5 +1,7 @@
 #include "client/errors.h"
 
+#include <algorithm>
+
 #include "absl/strings/cord.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -67,8 +69,8 @@ std::optional<absl::Duration> PushbackOf(const absl::Status& status) {
     return absl::Milliseconds(milliseconds);
   }
   if (const auto info = DetailOf<google::rpc::RetryInfo>(status); info.has_value()) {
-    return absl::Seconds(info->retry_delay().seconds()) +
-           absl::Nanoseconds(info->retry_delay().nanos());
+    return std::max(absl::ZeroDuration(), absl::Seconds(info->retry_delay().seconds()) +
+                                              absl::Nanoseconds(info->retry_delay().nanos()));
   }
   return std::nullopt;
 }

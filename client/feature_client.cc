@@ -29,10 +29,11 @@ using Method = void (Async::*)(grpc::ClientContext*, const Request*, Response*,
                                std::function<void(grpc::Status)>);
 
 template <typename Response, typename Async, typename Request>
-void Call(Transport* transport, Async* stub, Method<Async, Request, Response> method,
-          Request request, Done<Response> done) {
+std::weak_ptr<UnaryCall<Response>> Call(Transport* transport, Async* stub,
+                                        Method<Async, Request, Response> method, Request request,
+                                        Done<Response> done) {
   auto shared = std::make_shared<const Request>(std::move(request));
-  UnaryCall<Response>::Run(
+  return UnaryCall<Response>::Run(
       transport,
       [stub, method, shared](grpc::ClientContext* context, Response* response,
                              std::function<void(grpc::Status)> finish) {
@@ -69,14 +70,17 @@ absl::StatusOr<ExtractResult> FeatureClient::Extract(v1::ExtractRequest request)
       [&](auto done) { ExtractAsync(std::move(request), std::move(done)); });
 }
 
-void FeatureClient::ExtractAsync(v1::ExtractRequest request,
-                                 std::function<void(absl::StatusOr<ExtractResult>)> done) const {
-  Call<v1::ExtractResponse, FeatureAsync, v1::ExtractRequest>(
+CancelCall FeatureClient::ExtractAsync(
+    v1::ExtractRequest request, std::function<void(absl::StatusOr<ExtractResult>)> done) const {
+  auto call = Call<v1::ExtractResponse, FeatureAsync, v1::ExtractRequest>(
       transport_.get(), transport_->features(), &FeatureAsync::Extract, std::move(request),
       [done = std::move(done)](auto response) {
         if (!response.ok()) return done(response.status());
         done(ToResult(*response));
       });
+  return [call = std::move(call)] {
+    if (const auto running = call.lock(); running != nullptr) running->Cancel();
+  };
 }
 
 std::unique_ptr<FeatureStream> FeatureClient::ExtractStream(StreamOptions options,

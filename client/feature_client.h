@@ -44,6 +44,10 @@ struct ExtractResult {
   std::string embedding_space;
 };
 
+// Ends a call early: its callback hears CANCELLED, unless the answer was there first. Thread-safe,
+// never blocks, and may be called at any time and more than once, or dropped.
+using CancelCall = std::function<void()>;
+
 // Thread-safe; one is enough for a process. Each call has the deadline and the retries of
 // ClientOptions. Destroying it blocks until running calls have been answered (so never in a
 // callback); its streams must be gone before.
@@ -58,9 +62,10 @@ class FeatureClient {
   absl::StatusOr<ExtractResult> Extract(v1::ExtractRequest request) const;
 
   // Never blocks; `done` is called exactly once, on a gRPC thread, and should return soon.
-  void ExtractAsync(v1::ExtractRequest request,
-                    std::function<void(absl::StatusOr<ExtractResult>)> done) const;
+  CancelCall ExtractAsync(v1::ExtractRequest request,
+                          std::function<void(absl::StatusOr<ExtractResult>)> done) const;
 
+  // Does not connect yet. The client must outlive the stream.
   std::unique_ptr<FeatureStream> ExtractStream(StreamOptions options, OnResult on_result) const;
 
   // Block. In configuration order; empty name = the configured default.

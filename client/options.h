@@ -24,8 +24,13 @@ struct TlsOptions {
 // Anything else would fail again, or would add load where there is too much.
 struct RetryOptions {
   // Attempts per call, the first included. On a stream: failed connections in a row, and sendings
-  // of one item, where a pushed-back refusal counts only if nothing else was answered meanwhile.
+  // of one item, where a pushed-back refusal counts only if nothing else was answered meanwhile and
+  // there is no `patience`.
   int max_attempts = 5;
+  // On a stream: for how long a server may push every image back before they fail. It is asked
+  // again as often as that takes, no sooner than it says and less and less often. Zero: attempts
+  // decide.
+  absl::Duration patience = absl::ZeroDuration();
   // Before attempt n + 1: initial * 2^(n - 1), at most max, less a random part of it. A server's
   // pushback replaces it.
   absl::Duration initial_backoff = absl::Milliseconds(100);
@@ -48,12 +53,12 @@ struct ClientOptions {
   // Messages of one connection wait for each other, so large answers (dense features) of several
   // calls arrive sooner over several.
   int connections = 1;
-  TlsOptions tls;
+  TlsOptions tls = {};
   // Sent as "authorization: Bearer <token>". Refused without TLS unless the server is this machine.
-  std::string token;
+  std::string token = {};
   // Bounds each call, retries included, and on a stream each item from its sending to its answer.
   absl::Duration deadline = absl::Seconds(60);
-  RetryOptions retry;
+  RetryOptions retry = {};
 };
 
 }  // namespace radio::client

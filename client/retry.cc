@@ -5,16 +5,6 @@
 #include "client/errors.h"
 
 namespace radio::client {
-namespace {
-
-absl::Duration Backoff(const RetryOptions& options, int attempts) {
-  absl::Duration delay = options.initial_backoff;
-  for (int i = 1; i < attempts && delay < options.max_backoff; ++i) delay *= 2;
-  return std::min(delay, options.max_backoff);
-}
-
-}  // namespace
-
 bool IsRetryable(const absl::Status& status) {
   const std::optional<absl::Duration> pushback = PushbackOf(status);
   if (pushback == absl::InfiniteDuration()) return false;
@@ -24,14 +14,24 @@ bool IsRetryable(const absl::Status& status) {
 RetryPolicy::RetryPolicy(const RetryOptions& options)
     : options_(options), budget_(options.budget), random_(std::random_device()()) {}
 
-std::optional<absl::Duration> RetryPolicy::NextDelay(const absl::Status& status, int attempts) {
+std::optional<absl::Duration> RetryPolicy::NextDelay(const absl::Status& status, int attempts,
+                                                     absl::Duration time_left) {
   if (!IsRetryable(status) || attempts >= options_.max_attempts) return std::nullopt;
+  const std::optional<absl::Duration> pushback = PushbackOf(status);
+  const absl::Duration delay = pushback.has_value() ? *pushback : Backoff(attempts);
+  if (delay >= time_left) return std::nullopt;
   MutexLock lock(&mutex_);
   if (budget_ < 1) return std::nullopt;
   budget_ -= 1;
-  if (const auto pushback = PushbackOf(status); pushback.has_value()) return *pushback;
+  return delay;
+}
+
+absl::Duration RetryPolicy::Backoff(int attempts) {
+  absl::Duration delay = options_.initial_backoff;
+  for (int i = 1; i < attempts && delay < options_.max_backoff; ++i) delay *= 2;
+  MutexLock lock(&mutex_);
   const double random = std::uniform_real_distribution<double>()(random_);
-  return Backoff(options_, attempts) * (1 - options_.jitter * random);
+  return std::min(delay, options_.max_backoff) * (1 - options_.jitter * random);
 }
 
 void RetryPolicy::OnSuccess() {

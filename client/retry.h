@@ -22,8 +22,13 @@ class RetryPolicy {
   explicit RetryPolicy(const RetryOptions& options);
 
   // Delay before attempt number `attempts` + 1 after `attempts` have been made and the last failed
-  // with `status`; takes one retry from the budget. Nothing when the failure is final.
-  std::optional<absl::Duration> NextDelay(const absl::Status& status, int attempts);
+  // with `status`; takes one retry from the budget. Nothing when the failure is final, be it for
+  // want of time.
+  std::optional<absl::Duration> NextDelay(const absl::Status& status, int attempts,
+                                          absl::Duration time_left = absl::InfiniteDuration());
+
+  // Before the attempt that follows `attempts` failed ones, without a word from the server.
+  absl::Duration Backoff(int attempts);
 
   // An attempt succeeded: refills the budget.
   void OnSuccess();

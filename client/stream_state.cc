@@ -105,11 +105,18 @@ std::optional<absl::Duration> StreamState::RetryDelay(const absl::Status& status
                                                       StreamItem* item) {
   const bool progress = answered_ > std::exchange(item->answered_before, answered_);
   const std::optional<absl::Duration> pushback = PushbackOf(status);
-  if (!progress || !pushback.has_value() || !IsRetryable(status)) {
+  const absl::Duration patience = transport_->retry().options().patience;
+  const bool obeyed = progress || patience > absl::ZeroDuration();
+  if (!obeyed || !pushback.has_value() || !IsRetryable(status)) {
     return transport_->retry().NextDelay(status, item->attempts);
   }
   item->attempts = 0;
-  return pushback;
+  item->refusals = progress ? 0 : item->refusals + 1;
+  if (progress) return pushback;
+  const absl::Time now = absl::Now();
+  refused_since_ = std::min(refused_since_, now);
+  if (now - refused_since_ >= patience) return std::nullopt;
+  return std::max(*pushback, transport_->retry().Backoff(item->refusals));
 }
 
 void StreamState::Unsend(Key key, absl::Duration delay) {
@@ -209,7 +216,11 @@ void StreamState::OnAnswer(StreamSession* session,
         to_send_.push_back(key);
       } else {
         if (result.ok()) transport_->retry().OnSuccess();
-        ++answered_;
+        // A refusal that is given up is no answer: the others are refused like it.
+        if (!IsRetryable(result.status())) {
+          ++answered_;
+          refused_since_ = absl::InfiniteFuture();
+        }
         Complete(key, std::move(result));
       }
       Advance();

@@ -32,6 +32,8 @@ struct StreamItem {
   int attempts = 0;
   // How many images had been answered when it was accepted or last refused.
   int64_t answered_before = 0;
+  // In a row, while nothing was answered.
+  int refusals = 0;
   // Null while it waits to be sent.
   StreamSession* session = nullptr;
   absl::Time deadline;
@@ -72,7 +74,8 @@ class StreamState final : public StreamSession::Listener,
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndLocked(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // As RetryPolicy::NextDelay, except that a server which answers other images and says when to
-  // come back is obeyed as often as it likes: neither attempts nor budget count then.
+  // come back is obeyed as often as it likes, and one that answers nothing for as long as
+  // RetryOptions::patience says: neither attempts nor budget count then.
   std::optional<absl::Duration> RetryDelay(const absl::Status& status, StreamItem* item)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes the item off its connection; nothing is sent before `delay`. The caller puts it into
@@ -102,6 +105,8 @@ class StreamState final : public StreamSession::Listener,
   std::deque<Key> to_send_ ABSL_GUARDED_BY(mutex_);
   // Images that a server has answered for good.
   int64_t answered_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Since when every image has been pushed back; InfiniteFuture after an answer.
+  absl::Time refused_since_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
   std::vector<StreamDelivery> deliveries_ ABSL_GUARDED_BY(mutex_);
   int delivering_ ABSL_GUARDED_BY(mutex_) = 0;
 

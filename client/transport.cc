@@ -1,9 +1,11 @@
 #include "client/transport.h"
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -48,6 +50,26 @@ bool IsThisMachine(absl::string_view server) {
   return true;
 }
 
+absl::Status ValidateRetry(const RetryOptions& retry) {
+  if (retry.max_attempts < 1) {
+    return absl::InvalidArgumentError("retry.max_attempts: must be at least 1");
+  }
+  if (retry.initial_backoff < absl::ZeroDuration() || retry.max_backoff < absl::ZeroDuration() ||
+      retry.patience < absl::ZeroDuration()) {
+    return absl::InvalidArgumentError(
+        "retry: initial_backoff, max_backoff and patience must not be negative");
+  }
+  // Written so that NaN fails.
+  if (!(retry.jitter >= 0 && retry.jitter <= 1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("retry.jitter: must be in [0, 1], is ", retry.jitter));
+  }
+  if (!(retry.budget >= 0 && retry.budget_per_success >= 0)) {
+    return absl::InvalidArgumentError("retry: budgets must not be negative");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Validate(const ClientOptions& options) {
   if (options.server.empty()) return absl::InvalidArgumentError("server: must not be empty");
   if (options.deadline <= absl::ZeroDuration() || options.deadline > absl::Hours(24)) {
@@ -58,8 +80,12 @@ absl::Status Validate(const ClientOptions& options) {
     return absl::InvalidArgumentError(
         absl::StrCat("connections: must be 1 to 64, is ", options.connections));
   }
-  if (options.retry.max_attempts < 1) {
-    return absl::InvalidArgumentError("retry.max_attempts: must be at least 1");
+  RADIO_RETURN_IF_ERROR(ValidateRetry(options.retry));
+  // gRPC ends the process over metadata that HTTP/2 does not allow.
+  if (!std::all_of(options.token.begin(), options.token.end(),
+                   [](unsigned char c) { return absl::ascii_isgraph(c); })) {
+    return absl::InvalidArgumentError(
+        "token: holds a space, a line break or something else that is no printable ASCII");
   }
   const TlsOptions& tls = options.tls;
   if (tls.certificate_file.empty() != tls.key_file.empty()) {

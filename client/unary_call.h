@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -21,7 +22,7 @@ namespace radio::client {
 template <typename Response>
 using Done = std::function<void(absl::StatusOr<std::shared_ptr<const Response>>)>;
 
-// Lives until `done` has been called: exactly once, on a gRPC thread.
+// Lives until `done` has been called: exactly once, on a gRPC thread. Thread-safe.
 template <typename Response>
 class UnaryCall : public std::enable_shared_from_this<UnaryCall<Response>> {
  public:
@@ -29,10 +30,19 @@ class UnaryCall : public std::enable_shared_from_this<UnaryCall<Response>> {
   using Start =
       std::function<void(grpc::ClientContext*, Response*, std::function<void(grpc::Status)>)>;
 
-  static void Run(Transport* transport, Start start, Done<Response> done) {
+  static std::weak_ptr<UnaryCall> Run(Transport* transport, Start start, Done<Response> done) {
     const std::shared_ptr<UnaryCall> call(
         new UnaryCall(transport, std::move(start), std::move(done)));
     call->Attempt();
+    return call;
+  }
+
+  // Ends the attempt that runs, and makes no other. Never calls `done` itself.
+  void Cancel() {
+    MutexLock lock(&mutex_);
+    cancelled_ = true;
+    if (alarm_ != nullptr) alarm_->Cancel();
+    context_->TryCancel();
   }
 
  private:
@@ -44,11 +54,23 @@ class UnaryCall : public std::enable_shared_from_this<UnaryCall<Response>> {
 
   void Attempt() {
     MutexLock lock(&mutex_);
+    AttemptLocked();
+  }
+
+  void AttemptLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     ++attempts_;
     context_ = transport_->NewContext(deadline_);
     response_ = std::make_shared<Response>();
     start_(context_.get(), response_.get(),
            [call = this->shared_from_this()](const grpc::Status& status) { call->Finish(status); });
+  }
+
+  void AttemptAgain() {
+    {
+      MutexLock lock(&mutex_);
+      if (!cancelled_) return AttemptLocked();
+    }
+    done_(absl::CancelledError("cancelled by the caller"));
   }
 
   void Finish(const grpc::Status& status) {
@@ -60,13 +82,15 @@ class UnaryCall : public std::enable_shared_from_this<UnaryCall<Response>> {
         result = std::move(response_);
       } else {
         result = ToStatus(status, *context_);
-        const auto delay = transport_->retry().NextDelay(result.status(), attempts_);
-        if (delay.has_value() && absl::Now() + *delay < deadline_) {
+        const auto delay = cancelled_ ? std::nullopt
+                                      : transport_->retry().NextDelay(result.status(), attempts_,
+                                                                      deadline_ - absl::Now());
+        if (delay.has_value()) {
           // A new one: the last may still be returning from its callback.
           alarm_ = std::make_unique<grpc::Alarm>();
           alarm_->Set(absl::ToChronoTime(absl::Now() + *delay),
                       [call = this->shared_from_this()](bool) mutable {
-                        std::exchange(call, nullptr)->Attempt();
+                        std::exchange(call, nullptr)->AttemptAgain();
                       });
           return;
         }
@@ -84,6 +108,7 @@ class UnaryCall : public std::enable_shared_from_this<UnaryCall<Response>> {
   // One attempt runs at a time; the lock hands its state from thread to thread.
   Mutex mutex_;
   int attempts_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   std::unique_ptr<grpc::ClientContext> context_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<Response> response_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<grpc::Alarm> alarm_ ABSL_GUARDED_BY(mutex_);

@@ -38,7 +38,7 @@ absl::StatusOr<std::unique_ptr<FeatureClient>> CommandLine::Connect() {
     RADIO_ASSIGN_OR_RETURN(const std::string token, ReadFile(token_file));
     options.token = std::string(absl::StripAsciiWhitespace(token));
   } else if (const char* token = std::getenv("RADIO_TOKEN"); token != nullptr) {
-    options.token = token;
+    options.token = std::string(absl::StripAsciiWhitespace(token));
   }
   return FeatureClient::Connect(options);
 }

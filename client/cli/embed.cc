@@ -35,6 +35,7 @@ struct Flags {
   std::string shard;
   bool resume = false;
   int in_flight = 32;
+  double patience_seconds = 300;
 };
 
 // "<out>/part-00001-of-00004" for --shard 1/4: the parts of a run may share a file system.
@@ -69,15 +70,26 @@ absl::Status RunWithProgress(const FeatureClient& client, const Flags& flags, Em
   return status;
 }
 
+// While nothing has been written, an interruption has nothing to put in order.
+absl::StatusOr<EmbedJob> PlanUnlessInterrupted(const FeatureClient& client, const Flags& flags,
+                                               const HeldSignals& signals) {
+  const Interrupt interrupt(signals, [] {
+    std::fputs("radio: interrupted\n", stderr);
+    _exit(kExitFailed);
+  });
+  return Plan(client, flags);
+}
+
 int Embed(CommandLine* line, const Flags& flags) {
   const HeldSignals signals;
   // A bulk job rather waits for a server that restarts than gives up.
   line->options.retry.max_attempts = 60;
   line->options.retry.budget = 1000;
   line->options.retry.budget_per_success = 1;
+  line->options.retry.patience = absl::Seconds(flags.patience_seconds);
   const auto client = line->Connect();
   if (!client.ok()) return FailUsage(client.status());
-  auto job = Plan(**client, flags);
+  auto job = PlanUnlessInterrupted(**client, flags, signals);
   if (absl::IsInvalidArgument(job.status())) return FailUsage(job.status());
   if (!job.ok()) return Fail(job.status());
   const std::string folder = PartFolder(flags);
@@ -129,6 +141,12 @@ void AddEmbed(CLI::App* app, CommandLine* line) {
   command->add_option("--in-flight", flags->in_flight, "Images sent and not answered")
       ->check(CLI::Range(1, 4096))
       ->type_name("N")
+      ->capture_default_str();
+  command
+      ->add_option("--patience", flags->patience_seconds,
+                   "Seconds to go on asking a server that is too busy for any image")
+      ->check(CLI::Range(0.0, 604800.0))
+      ->type_name("SECONDS")
       ->capture_default_str();
   command->callback([line, flags] { line->run = [line, flags] { return Embed(line, *flags); }; });
 }

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <future>
 #include <thread>
 
@@ -184,6 +185,45 @@ TEST(FeatureClientTest, AnswersAsynchronousCallsAndWaitsForThemWhenDestroyed) {
   EXPECT_TRUE(ready.get().ok());
 }
 
+TEST(FeatureClientTest, AnAsynchronousCallCanBeCancelledWhileItRuns) {
+  FakeServer server;
+  std::promise<void> arrived;
+  std::promise<void> leave;
+  FakeBehaviour behaviour;
+  behaviour.call_status = [&](int, grpc::CallbackServerContext*) {
+    arrived.set_value();
+    leave.get_future().wait();
+    return grpc::Status::OK;
+  };
+  server.service().SetBehaviour(behaviour);
+  const auto client = Connect(OptionsFor(server));
+  std::promise<absl::Status> answer;
+  const CancelCall cancel = client->ExtractAsync(
+      RequestFor({"one"}), [&answer](auto result) { answer.set_value(result.status()); });
+  arrived.get_future().wait();
+  cancel();
+  cancel();
+  EXPECT_EQ(answer.get_future().get().code(), absl::StatusCode::kCancelled);
+  leave.set_value();
+}
+
+TEST(FeatureClientTest, AnAsynchronousCallCanBeCancelledWhileItWaitsForItsNextAttempt) {
+  FakeServer server;
+  FailCalls(&server, 1, {grpc::StatusCode::RESOURCE_EXHAUSTED, "full"}, "30000");
+  auto client = Connect(OptionsFor(server));
+  std::promise<absl::Status> answer;
+  const CancelCall cancel = client->ExtractAsync(
+      RequestFor({"one"}), [&answer](auto result) { answer.set_value(result.status()); });
+  while (server.service().record().calls == 0) std::this_thread::yield();
+  // Its answer comes over the same connection, behind the refusal.
+  EXPECT_TRUE(client->ListModels().ok());
+  cancel();
+  EXPECT_EQ(answer.get_future().get().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(server.service().record().calls, 2);
+  client = nullptr;
+  cancel();
+}
+
 TEST(FeatureClientTest, ServesManyThreadsAtOnce) {
   FakeServer server;
   const auto client = Connect(OptionsFor(server));
@@ -263,7 +303,15 @@ TEST(FeatureClientTest, RefusesOptionsThatBreakARule) {
   EXPECT_THAT(error([](auto& o) { o.deadline = absl::ZeroDuration(); }), HasSubstr("deadline"));
   EXPECT_THAT(error([](auto& o) { o.deadline = absl::InfiniteDuration(); }), HasSubstr("deadline"));
   EXPECT_THAT(error([](auto& o) { o.retry.max_attempts = 0; }), HasSubstr("max_attempts"));
+  EXPECT_THAT(error([](auto& o) { o.retry.jitter = 1.1; }), HasSubstr("retry.jitter"));
+  EXPECT_THAT(error([](auto& o) { o.retry.jitter = std::nan(""); }), HasSubstr("retry.jitter"));
+  EXPECT_THAT(error([](auto& o) { o.retry.budget = -1; }), HasSubstr("budgets"));
+  EXPECT_THAT(error([](auto& o) { o.retry.max_backoff = -absl::Seconds(1); }),
+              HasSubstr("max_backoff"));
   EXPECT_THAT(error([](auto& o) { o.connections = 0; }), HasSubstr("connections"));
+  for (const char* token : {"line\n", "two words", "caf\xc3\xa9", "\x7f"}) {
+    EXPECT_THAT(error([&](auto& o) { o.token = token; }), HasSubstr("token: holds")) << token;
+  }
   EXPECT_THAT(error([](auto& o) { o.tls.ca_file = "ca.pem"; }), HasSubstr("TLS is not enabled"));
   EXPECT_THAT(error([](auto& o) {
                 o.tls.enabled = true;

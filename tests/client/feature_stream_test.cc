@@ -52,10 +52,12 @@ class Answers {
 
 class FeatureStreamTest : public ::testing::Test {
  protected:
-  void Connect(absl::Duration deadline = absl::Seconds(60)) {
+  void Connect(absl::Duration deadline = absl::Seconds(60),
+               absl::Duration patience = absl::ZeroDuration()) {
     ClientOptions options;
     options.server = server_.address();
     options.deadline = deadline;
+    options.retry.patience = patience;
     options.retry.initial_backoff = absl::Milliseconds(1);
     options.retry.max_backoff = absl::Milliseconds(1);
     client_ = *FeatureClient::Connect(options);
@@ -247,6 +249,38 @@ TEST_F(FeatureStreamTest, AnImageRefusedWhileNothingIsAnsweredIsGivenUp) {
   EXPECT_TRUE(stream->Finish().ok());
   EXPECT_EQ(ReasonOf(answers_.results().at("0").status()), "QUEUE_FULL");
   EXPECT_EQ(server_.service().record().images, 5);
+}
+
+TEST_F(FeatureStreamTest, WithPatienceRefusalsDoNotCountThoughNothingIsAnswered) {
+  FakeBehaviour behaviour;
+  // More often than attempts (5) and budget (20) allow together.
+  behaviour.image_status = [refused = 0](const std::string&) mutable {
+    return ++refused <= 40 ? FakeError(8, "QUEUE_FULL", "full", absl::Milliseconds(1))
+                           : google::rpc::Status();
+  };
+  server_.service().SetBehaviour(behaviour);
+  Connect(absl::Seconds(60), /*patience=*/absl::Minutes(1));
+  const auto stream = Open();
+  SendRange(stream.get(), 0, 2);
+  EXPECT_TRUE(stream->Finish().ok());
+  ExpectAllGood(2);
+  EXPECT_EQ(server_.service().record().images, 42);
+}
+
+TEST_F(FeatureStreamTest, WhenPatienceIsOverEveryRefusedImageIsGivenUp) {
+  FakeBehaviour behaviour;
+  behaviour.image_status = [](const std::string&) {
+    return FakeError(8, "QUEUE_FULL", "full", absl::Milliseconds(1));
+  };
+  server_.service().SetBehaviour(behaviour);
+  Connect(absl::Seconds(60), /*patience=*/absl::Milliseconds(50));
+  const auto stream = Open();
+  SendRange(stream.get(), 0, 8);
+  EXPECT_TRUE(stream->Finish().ok());
+  for (const auto& [id, result] : answers_.results()) {
+    EXPECT_EQ(ReasonOf(result.status()), "QUEUE_FULL") << id;
+  }
+  EXPECT_THAT(answers_.order(), SizeIs(8));
 }
 
 TEST_F(FeatureStreamTest, AnUnansweredImageFailsAtItsDeadline) {

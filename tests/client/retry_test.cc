@@ -72,6 +72,23 @@ TEST(RetryTest, RetryInfoOfAnImageCountsAsPushback) {
   EXPECT_EQ(policy.NextDelay(status, 1), absl::Milliseconds(30));
 }
 
+TEST(RetryTest, ANegativeRetryInfoMeansAtOnce) {
+  const absl::Status status = ToStatus(FakeError(8, "QUEUE_FULL", "full", -absl::Milliseconds(3)));
+  EXPECT_EQ(PushbackOf(status), absl::ZeroDuration());
+}
+
+TEST(RetryTest, ARetryThatWouldComeTooLateIsNotTakenFromTheBudget) {
+  RetryOptions options = ExactOptions();
+  options.budget = 1;
+  RetryPolicy policy(options);
+  const absl::Status full = WithPushback(absl::ResourceExhaustedError(""), "5000");
+  EXPECT_FALSE(policy.NextDelay(full, 1, absl::Seconds(5)).has_value());
+  EXPECT_FALSE(
+      policy.NextDelay(absl::UnavailableError(""), 1, absl::Milliseconds(100)).has_value());
+  EXPECT_EQ(policy.NextDelay(full, 1, absl::Seconds(6)), absl::Seconds(5));
+  EXPECT_FALSE(policy.NextDelay(full, 1, absl::Seconds(6)).has_value()) << "the budget is spent";
+}
+
 TEST(RetryTest, AttemptsAreLimited) {
   RetryOptions options = ExactOptions();
   options.max_attempts = 3;

@@ -18,7 +18,7 @@
 namespace radio::client {
 namespace {
 
-using ::testing::Each;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::SizeIs;
@@ -212,6 +212,35 @@ TEST_F(EmbedTest, AFailureOfTheServerEndsTheRunAndIsNoRow) {
   EXPECT_EQ(Contents(Out("clean")), Contents(Out("cut")));
 }
 
+TEST_F(EmbedTest, ABusyServerIsAskedAgainHoweverOftenItRefuses) {
+  ASSERT_EQ(Run(Command("clean")), 3);
+  FakeBehaviour behaviour;
+  // Four sendings of one image, where two attempts are allowed.
+  behaviour.image_status = [refused = 0](const std::string& bytes) mutable {
+    if (++refused <= 3) return FakeError(8, "QUEUE_FULL", "full", absl::Milliseconds(1));
+    if (absl::StartsWith(bytes, "broken")) return FakeError(3, "IMAGE_UNDECODABLE", "not an image");
+    return google::rpc::Status();
+  };
+  server_.service().SetBehaviour(behaviour);
+  EXPECT_EQ(Run(Command("busy", {"--attempts", "2", "--in-flight", "1"})), 3);
+  EXPECT_EQ(Contents(Out("clean")), Contents(Out("busy")));
+}
+
+TEST_F(EmbedTest, AServerThatStaysBusyEndsTheRunAndIsNoRow) {
+  ASSERT_EQ(Run(Command("clean")), 3);
+  FakeBehaviour behaviour;
+  behaviour.image_status = [](const std::string&) {
+    return FakeError(8, "QUEUE_FULL", "full", absl::Milliseconds(1));
+  };
+  server_.service().SetBehaviour(behaviour);
+  std::string err;
+  EXPECT_EQ(Run(Command("cut", {"--patience", "0.3"}), &err), 1);
+  EXPECT_THAT(err, AllOf(HasSubstr("QUEUE_FULL"), HasSubstr("--resume")));
+  server_.service().SetBehaviour(FakeBehaviour());
+  EXPECT_EQ(Run(Command("cut", {"--resume"})), 3);
+  EXPECT_EQ(Contents(Out("clean")), Contents(Out("cut")));
+}
+
 TEST_F(EmbedTest, InterruptedItStopsInOrder) {
   ASSERT_EQ(Run(Command("clean")), 3);
   server_.service().Hold(true);
@@ -229,6 +258,20 @@ TEST_F(EmbedTest, InterruptedItStopsInOrder) {
   server_.service().Hold(false);
   EXPECT_EQ(Run(Command("cut", {"--resume"})), 3);
   EXPECT_EQ(Contents(Out("clean")), Contents(Out("cut")));
+}
+
+TEST_F(EmbedTest, InterruptedWhileItLooksForTheServerItEndsAtOnce) {
+  FakeBehaviour behaviour;
+  behaviour.call_status = [](int, grpc::CallbackServerContext*) {
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "no server yet");
+  };
+  server_.service().SetBehaviour(behaviour);
+  RadioProcess process(Command("out"), work_ + "/logs");
+  while (process.running() && server_.service().record().calls == 0) std::this_thread::yield();
+  process.Signal(SIGINT);
+  EXPECT_EQ(process.Wait(), 1);
+  EXPECT_THAT(process.err(), HasSubstr("radio: interrupted"));
+  EXPECT_FALSE(std::filesystem::exists(Out("out")));
 }
 
 TEST_F(EmbedTest, PartsTogetherAreTheWhole) {
@@ -264,6 +307,19 @@ TEST_F(EmbedTest, TakesFilesPatternsAndAListOnStandardInput) {
   EXPECT_THAT(manifest[3], HasSubstr(PathOf(3)));
   EXPECT_THAT(manifest[4], HasSubstr("\"sha256\": null"));
   EXPECT_THAT(manifest[4], HasSubstr("\"status\": \"NOT_FOUND\""));
+}
+
+TEST_F(EmbedTest, AFileTooLargeForAnyMessageIsARowAndNotRead) {
+  WriteTo(work_ + "/huge.jpg", "");
+  std::filesystem::resize_file(work_ + "/huge.jpg", uintmax_t{1} << 40);
+  EXPECT_EQ(Run({"--server", server_.address(), "embed", PathOf(0), work_ + "/huge.jpg", "--out",
+                 Out("out")}),
+            3);
+  EXPECT_THAT(ReadFrom(Out("out/failed.jsonl")), HasSubstr("has more than 62914560 bytes"));
+  std::string err;
+  EXPECT_EQ(
+      Run({"--server", server_.address(), "pca", work_ + "/huge.jpg", "--out", "x.png"}, &err), 1);
+  EXPECT_THAT(err, HasSubstr("has more than 62914560 bytes"));
 }
 
 TEST_F(EmbedTest, AllGoodIsExitCodeZero) {
