@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Photographs `radio` at work against a real server.
+"""Photographs `radio` at work against a real server with a demo model of random weights.
 
-docs/images/cli_progress.png: a real pseudo terminal in the middle and at the end of `radio embed`.
-docs/images/heat.jpg: a photo beside its `radio heat`.
-
-usage: .venv/bin/python tools/cli_picture.py
+usage: tools/cli_picture.py [--out DIR] [NAME...]
+  pca           pca.jpg: the sample photos above the pictures that `radio pca` draws
+  sizes         sizes.jpg: one photo, and its picture at three sizes side by side
+  heat          heat.jpg: a photo beside its `radio heat`
+  cli_progress  cli_progress.png: a real pseudo terminal in the middle and at the end of `radio embed`
 """
 
+import argparse
 import fcntl
 import os
 import pty
@@ -29,7 +31,7 @@ sys.path[:0] = [str(REPOSITORY / f"tests/{folder}") for folder in ("deploy", "in
 import live  # noqa: E402
 
 RADIO = REPOSITORY / "bazel-bin/client/radio"
-IMAGES = REPOSITORY / "docs/images"
+PHOTOS = REPOSITORY / "examples/images"
 COLUMNS, ROWS = 92, 24
 COPIES = 20  # of each sample photo
 
@@ -77,7 +79,7 @@ def screen(data):
     return lines
 
 
-def draw(lines, path):
+def draw_terminal(lines):
     font_file = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSansMono.ttf"
     font = ImageFont.truetype(str(font_file), 15)
     width, height = round(font.getlength("M") * COLUMNS) + 32, 21 * len(lines) + 28
@@ -85,11 +87,58 @@ def draw(lines, path):
     pen = ImageDraw.Draw(picture)
     for i, line in enumerate(lines):
         pen.text((16, 13 + 21 * i), line, font=font, fill="#e3e8ec")
-    picture.save(path)
+    return picture
 
 
-def draw_progress(server, folder):
-    for photo in (REPOSITORY / "examples/images").glob("*.jpg"):
+def sheet(columns, height, gap=6):
+    """Pictures in columns, all of one height."""
+    columns = [[one.resize((one.width * height // one.height, height)) for one in column] for column in columns]
+    widths = [max(one.width for one in column) for column in columns]
+    rows = max(len(column) for column in columns)
+    whole = Image.new("RGB", (sum(widths) + gap * (len(widths) - 1), rows * (height + gap) - gap), "white")
+    x = 0
+    for column, width in zip(columns, widths, strict=True):
+        for row, one in enumerate(column):
+            whole.paste(one, (x, row * (height + gap)))
+        x += width + gap
+    return whole
+
+
+def radio(server, *arguments):
+    subprocess.run([RADIO, "--server", server.grpc, *arguments], check=True, capture_output=True)
+
+
+def opened(path):
+    return Image.open(path).convert("RGB")
+
+
+def pca(server, folder):
+    """What tools/quickstart.sh draws."""
+    photos = sorted(PHOTOS.glob("*.jpg"))
+    radio(server, "pca", *photos, "--out", folder, "--resize", "nearest")
+    return sheet([[opened(photo), opened(folder / f"{photo.stem}.png")] for photo in photos], 220)
+
+
+def sizes(server, folder):
+    photo = PHOTOS / "coffee.jpg"
+    out = folder / "sizes.png"
+    radio(server, "pca", photo, "--out", out, "--resize", "shortest=128,shortest=256,shortest=640")
+    return sheet([[opened(photo)], [opened(out)]], 200)
+
+
+def heat(server, folder):
+    photo = opened(PHOTOS / "coffee.jpg")
+    at = (photo.width * 4 // 10, photo.height * 9 // 10)  # The saucer's rim.
+    out = folder / "heat.png"
+    radio(server, "heat", PHOTOS / "coffee.jpg", "--at", f"{at[0]},{at[1]}", "--out", out)
+    pen = ImageDraw.Draw(photo)
+    pen.ellipse([at[0] - 9, at[1] - 9, at[0] + 9, at[1] + 9], outline="white", width=4)
+    return sheet([[photo], [opened(out)]], 200)
+
+
+def cli_progress(server, folder):
+    (folder / "photos").mkdir()
+    for photo in PHOTOS.glob("*.jpg"):
         for i in range(COPIES):
             shutil.copy(photo, folder / "photos" / f"{photo.stem}-{i:03d}.jpg")
     command = ["radio", "embed", "photos/", "--out", "features/"]
@@ -99,35 +148,28 @@ def draw_progress(server, folder):
     assert any("images/s, ETA" in line for line in shown), shown
     typed = "$ " + " ".join(command)
     end = [line for line in screen(moments[-1][1]) if line]
-    draw([typed, *shown, "", typed, *end], IMAGES / "cli_progress.png")
+    return draw_terminal([typed, *shown, "", typed, *end])
 
 
-def draw_heat(server, folder):
-    photo = REPOSITORY / "examples/images/cat.jpg"
-    left = Image.open(photo).convert("RGB")
-    at = (left.width // 2, left.height // 2)
-    out = folder / "heat.png"
-    command = [RADIO, "--server", server.grpc, "heat", photo, "--at", f"{at[0]},{at[1]}", "--out", out]
-    subprocess.run(command, check=True, capture_output=True)
-    right = Image.open(out).convert("RGB")
-    pen = ImageDraw.Draw(left)
-    pen.ellipse([at[0] - 7, at[1] - 7, at[0] + 7, at[1] + 7], outline="white", width=3)
-    sheet = Image.new("RGB", (left.width + right.width + 6, max(left.height, right.height)), "white")
-    sheet.paste(left, (0, 0))
-    sheet.paste(right, (left.width + 6, 0))
-    sheet.thumbnail((900, 900))
-    sheet.save(IMAGES / "heat.jpg", quality=88)
+PICTURES = {"pca": (pca, "jpg"), "sizes": (sizes, "jpg"), "heat": (heat, "jpg"), "cli_progress": (cli_progress, "png")}
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="what to draw (default: all)")
+    parser.add_argument("--out", type=Path, default=REPOSITORY / "docs/images", help="folder (default: docs/images)")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(PICTURES):
+        parser.error(f"no picture {', '.join(sorted(unknown))}; there are {', '.join(PICTURES)}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         server = live.start_server(folder, extra="intra_op_threads: 1")
-        (folder / "photos").mkdir()
-        draw_progress(server, folder)
-        draw_heat(server, folder)
+        for picture in arguments.names or PICTURES:
+            make, suffix = PICTURES[picture]
+            target = arguments.out / f"{picture}.{suffix}"
+            make(server, folder).save(target, quality=88)
+            print(f"wrote {target}")
         assert server.stop() == 0
-    print(f"wrote {IMAGES}/cli_progress.png and {IMAGES}/heat.jpg")
 
 
 if __name__ == "__main__":

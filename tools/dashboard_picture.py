@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Draws panels of the dashboards from a real Prometheus that scrapes two loaded servers.
 
-usage: tools/dashboard_picture.py [--seconds N] [--out FILE]
+usage: tools/dashboard_picture.py [--seconds N] [--out DIR]
 
 Not a screenshot: no Grafana takes part. What the panels ask, how they are titled and in which unit they count is the
 dashboards' own; the picture says so.
@@ -104,8 +104,9 @@ def vary(loads, ended):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=int, default=120)
-    parser.add_argument("--out", type=Path, default=REPOSITORY / "docs/images/dashboards.png")
+    parser.add_argument("--out", type=Path, default=REPOSITORY / "docs/images", help="folder (default: docs/images)")
     options = parser.parse_args()
+    picture = options.out / "dashboards.png"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         made = [folder / part for part in ("stubs", "a", "b", "prometheus")]
@@ -140,8 +141,8 @@ def main():
         prometheus.stop()
         for server in servers:
             server.stop()
-    figure.savefig(options.out, dpi=100)
-    print(f"{options.out}: {options.out.stat().st_size // 1024} KiB")
+    figure.savefig(picture, dpi=100)
+    print(f"wrote {picture}")
 
 
 if __name__ == "__main__":

@@ -20,20 +20,26 @@ PROGRAMS = re.compile(
 STAND_INS = ("bazel", "docker", "helm", "kubectl", "pip", "radio-export")
 
 
+# How a block of each language is run, as shell.
+RUNNERS = {
+    "sh": "{content}",
+    "python": "python - <<'END_OF_PYTHON'\n{content}END_OF_PYTHON",
+    "textproto": "cat >page.textproto <<'END_OF_TEXTPROTO'\n{content}END_OF_TEXTPROTO\n"
+    "bazel-bin/server/main/radio_server --config=page.textproto --check_config",
+}
+
+
 def blocks(text):
     """[(language, content)] of a page."""
     return FENCE.findall(text)
 
 
 def script(text):
-    """The page's blocks of shell and Python as one shell script."""
-    parts = ["set -euo pipefail"]
-    for language, content in blocks(text):
-        if language == "sh":
-            parts.append(content)
-        elif language == "python":
-            parts.append(f"python - <<'END_OF_PYTHON'\n{content}END_OF_PYTHON")
-    return "\n".join(parts)
+    """The page's blocks as one shell script, but for those of languages that no shell runs."""
+    parts = [
+        RUNNERS[language].replace("{content}", content) for language, content in blocks(text) if language in RUNNERS
+    ]
+    return "\n".join(["set -euo pipefail", *parts])
 
 
 def unexecuted(text):
@@ -41,7 +47,7 @@ def unexecuted(text):
     return [
         match.group(0)
         for language, content in blocks(text)
-        if language not in ("sh", "python")
+        if language not in RUNNERS
         for match in PROGRAMS.finditer(content)
     ]
 
@@ -68,13 +74,18 @@ def workspace(folder):
             write_program(programs / program.name, f'exec "{program}" "$@"')
     for name in STAND_INS:
         write_program(programs / name, f'exec "{sys.executable}" "{REPOSITORY}/tests/docs/stand_ins.py" {name} "$@"')
-    # Itself run by the test run that runs this.
+    shutil.copy(REPOSITORY / "tools/quickstart.sh", root / "tools")
+    # Themselves run by the test run that runs this, or run it.
     write_program(root / "tools/setup.sh", '[ "$*" = --run-only ] || [ $# = 0 ]')
+    for name in ("test", "pictures"):
+        write_program(root / f"tools/{name}.sh", "[ $# = 0 ]")
+    is_check = f'grep -q "^check_$name()" "{REPOSITORY}/tools/check.sh"'
+    write_program(root / "tools/check.sh", f'for name in "$@"; do {is_check}; done')
     return root
 
 
 def write_program(path, command):
-    path.write_text(f"#!/bin/bash\n{command}\n")
+    path.write_text(f"#!/bin/bash -e\n{command}\n")
     path.chmod(0o755)
 
 

@@ -1,17 +1,18 @@
-"""Every command of the task pages is run, in the page's order, as a reader would paste it.
+"""Every block of the pages is run, in the page's order, as a reader would paste it.
 
 What a test cannot have is stood in for by stand_ins.py: a registry and a cluster (kubernetes.md), weights from the hub
 and text towers, and whatever would install something on the machine. All else is real: the exporter, the server, the
 clients, Helm's rendering, Kubernetes' schemas.
 """
 
-import page_script
+import json
+
 import pytest
-from page_script import free_port, read, run, script, unexecuted, workspace
+from page_script import free_port, read, run, workspace
 from served import REPOSITORY
 
-PAGES = ["docs/serve.md", "docs/embed.md", "docs/zero_shot.md", "docs/segmentation.md", "docs/kubernetes.md"]
-PAGES.append("python/README.md")
+TASKS = ["docs/serve.md", "docs/embed.md", "docs/zero_shot.md", "docs/segmentation.md", "docs/kubernetes.md"]
+TASKS.append("python/README.md")
 
 
 @pytest.fixture
@@ -33,8 +34,8 @@ def modelled(checkout, served):
     return checkout
 
 
-def passes(page, root, address, *words, replaced=()):
-    code, output = run(read(page), root, address, replaced)
+def passes(page, root, address, *words, replaced=(), **environment):
+    code, output = run(read(page), root, address, replaced, **environment)
     assert code == 0, output[-4000:]
     for word in words:
         assert word in output, (word, output[-4000:])
@@ -78,13 +79,55 @@ def test_python(modelled, served, tmp_path):
     assert (tmp_path / "site/radio_client/proto/feature_service_pb2.py").exists()
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_no_command_hides_in_a_block_that_is_not_run(page):
-    assert unexecuted(read(page)) == []
-    assert len(script(read(page)).splitlines()) > 3
+def test_readme(checkout, checkpoint, served):
+    (checkout / "photos").symlink_to("examples/images")
+    (checkout / "photo.jpg").symlink_to("examples/images/cat.jpg")
+    (checkout / "c-radio_v3-b_half.pth.tar").symlink_to(checkpoint)
+    config = read("config/dev_cpu.textproto")
+    (checkout / "any_port.textproto").write_text(config.replace(":50051", ":0").replace(":9464", ":0"))
+    serve = "bazel-bin/server/main/radio_server --config="
+    wait = "until grep -q listening serving; do kill -0 $!; sleep 0.1; done; kill $!; wait $!"
+    passes(
+        "README.md",
+        checkout,
+        served[0].grpc,
+        "Done: the pictures are in out/.",
+        "photos/cat.jpg [",
+        "4 images in features",
+        "configuration: OK",
+        replaced=[(f"{serve}config/dev_cpu.textproto", f"{serve}any_port.textproto >serving & {wait}")],
+    )
+    for picture in ("out/cat.png", "sizes.png", "heat.png"):
+        assert (checkout / picture).exists(), picture
 
 
-@pytest.mark.parametrize("page", PAGES)
+def test_exporting(checkout, served):
+    passes("docs/exporting.md", checkout, served[0].grpc, "models/c-radio_v3-b is whole")
+    assert not (checkout / "models/c-radio_v3-b/adaptor_dino_v2.pt").exists()
+
+
+def test_runbook(checkout, served):
+    path = f"{REPOSITORY}/bazel-bin/client:/usr/bin:/bin"
+    server = served[0]
+    words = "SERVING", "c-radio_v3-b", "radio_model_ready"
+    passes("docs/runbook.md", checkout, server.grpc, *words, PATH=path, SERVER=server.grpc, METRICS=server.metrics)
+
+
+def test_chart(checkout, served):
+    image = "registry.example/radio-server"
+    state = {"objects": {"namespace/radio": {}}, "releases": {}, "images": [f"{image}:0.1.0"]}
+    (checkout / "state").write_text(json.dumps(state))
+    models = "[{name: radio, path: radio}]"
+    (checkout / "my-values.yaml").write_text(f"image: {{repository: {image}, tag: 0.1.0}}\nmodels: {models}\n")
+    passes("deploy/helm/radio-server/README.md", checkout, served[0].grpc)
+    assert json.loads((checkout / "state").read_text())["releases"] == {"features": 1}
+
+
+def test_contributing(checkout, served):
+    passes("CONTRIBUTING.md", checkout, served[0].grpc)
+
+
+@pytest.mark.parametrize("page", TASKS)
 def test_the_first_page_leads_to_every_task(page):
     assert f"]({page})" in read("README.md")
 
@@ -96,4 +139,5 @@ def test_a_page_with_a_wrong_command_is_found(modelled, served):
     text = read("docs/kubernetes.md").replace("deployment/features-radio-server", "deployment/features")
     code, output = run(text, modelled, served[0].grpc)
     assert code != 0 and "no deployment/features" in output
-    assert page_script.unexecuted("```text\nradio pca x\n```\n") == ["radio "]
+    code, output = run(read("CONTRIBUTING.md").replace("lint", "lynt"), modelled, served[0].grpc)
+    assert code != 0
