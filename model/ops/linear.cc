@@ -3,6 +3,7 @@
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/linear.h>
 
+#include "model/ops/kernel_rows.h"
 #include "model/ops/operators.h"
 
 namespace radio::ops {
@@ -32,6 +33,17 @@ at::Tensor FusedResidual(const at::Tensor& input, const at::Tensor& weight,
   return op.call(input, residual, weight, bias, "add");
 }
 
+// With a weight that oneDNN has reordered. input [rows, K], residual [rows, N].
+at::Tensor FusedLinear(const at::Tensor& input, const at::Tensor& weight,
+                       const OptionalTensor& bias, const OptionalTensor& residual,
+                       std::string_view activation) {
+  const at::Tensor output =
+      residual.has_value()
+          ? FusedResidual(WithKernelRows(input), weight, bias, WithKernelRows(*residual))
+          : FusedActivation(WithKernelRows(input), weight, bias, activation);
+  return output.narrow(0, 0, input.size(0));
+}
+
 // Below this many rows MKL's sgemm adds in another order (measured up to 11 with one and two
 // threads); from there on a row's result is the same bits whatever the other rows are.
 constexpr int64_t kLeastStableRows = 16;
@@ -59,8 +71,12 @@ at::Tensor Linear(const at::Tensor& input, const at::Tensor& weight, const Optio
   const bool gelu = activation == "gelu";
   const bool add = residual.has_value() && residual->defined();
   if (weight.is_mkldnn()) {
-    if (add && !gelu) return FusedResidual(input, weight, bias, *residual);
-    at::Tensor output = FusedActivation(input, weight, bias, activation);
+    if (input.dim() != 2) {
+      at::Tensor output = FusedActivation(input, weight, bias, activation);
+      return add ? output.add_(*residual) : output;
+    }
+    if (add && !gelu) return FusedLinear(input, weight, bias, residual, activation);
+    at::Tensor output = FusedLinear(input, weight, bias, std::nullopt, activation);
     return add ? output.add_(*residual) : output;
   }
   at::Tensor output = PlainLinear(input, weight, bias);

@@ -12,6 +12,7 @@
 
 #include "model/ops/bfloat16_attention.h"
 #include "model/ops/cpu_features.h"
+#include "model/ops/kernel_rows.h"
 #include "model/ops/operators.h"
 
 namespace radio::ops {
@@ -129,7 +130,8 @@ at::Tensor VarlenAttention(const at::Tensor& q, const at::Tensor& k, const at::T
                            const at::Tensor& cu_seqlens, int64_t /*max_seqlen*/, double scale) {
   CheckArguments(q, k, v, cu_seqlens);
   const std::vector<Run> runs = FindRuns(cu_seqlens, q.size(0));
-  at::Tensor output = at::empty(q.sizes(), q.options());
+  // A linear comes next.
+  at::Tensor output = EmptyRows(q.size(0), q.size(1) * q.size(2), q.options()).view(q.sizes());
   if (UseOwnKernel(q, k, v)) {
     Bfloat16Attention(q, k, v, SegmentsOf(runs), scale, BrgemmProduct, output);
   } else {

@@ -31,14 +31,12 @@ class EagerVit:
         block = getattr(script.blocks, "0").block
         self.heads, self.eps = block.attn.heads, 1e-6
         weights = script.state_dict()
-        precise = not has_bfloat16_units()
-        self.weights = {
-            name: tensor.float() if precise and tensor.is_floating_point() else tensor
-            for name, tensor in weights.items()
-        }
+        self.dtype = weights["embedder.weight"].dtype if has_bfloat16_units() else torch.float32
+        # Norms and positions are float32 in the artefact; one dtype throughout is what eager code is fastest with.
+        exact = ("mean", "std")
+        self.weights = {name: tensor if name in exact else tensor.to(self.dtype) for name, tensor in weights.items()}
         self.depth = len({name.split(".")[1] for name in weights if name.startswith("blocks.")})
         embedder = self.weights["embedder.weight"]
-        self.dtype = embedder.dtype
         self.patch = math.isqrt(embedder.shape[1] // 3)
         self.kernel = embedder.view(-1, 3, self.patch, self.patch)
         self.position = functools.lru_cache(maxsize=64)(self._position)

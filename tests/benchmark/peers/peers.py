@@ -81,7 +81,12 @@ def least_cosine(ours, theirs):
 def compare(rounds):
     """{name: median of ours over theirs} of rounds {name: figure}: each ratio is of one round."""
     names = [name for name in rounds[0] if name != "ours"]
-    return {name: statistics.median(entry["ours"] / entry[name] for entry in rounds) for name in names}
+    return {name: statistics.median(over(entry["ours"], entry[name]) for entry in rounds) for name in names}
+
+
+def over(ours, theirs):
+    """Infinite where a busy machine let a peer finish no image in the time."""
+    return ours / theirs if theirs else float("inf")
 
 
 def start(stack, folder, artefact, images):
@@ -129,7 +134,7 @@ def measure(contestants, images, rounds, seconds):
             cpu, begun = contestant.cpu_seconds(), time.monotonic()
             images_per_second = contestant.rate(seconds) if name == "plain loop" else rate(contestant, images, seconds)
             cores = (contestant.cpu_seconds() - cpu) / (time.monotonic() - begun)
-            entry[name] = (images_per_second, images_per_second / cores)
+            entry[name] = (images_per_second, over(images_per_second, cores))
             print(
                 f"  round {number + 1}  {name:10} {images_per_second:7.2f} images/s  on {cores:.2f} cores"
                 f"  load {os.getloadavg()[0]:.1f}"

@@ -35,6 +35,9 @@ def test_ratios_are_taken_within_a_round():
     # The machine was four times as slow in the second round and twice in the third.
     rounds = [{"ours": 8, "a": 4, "b": 6}, {"ours": 2, "a": 1, "b": 2}, {"ours": 4, "a": 2, "b": 2}]
     assert peers.compare(rounds) == {"a": 2, "b": 8 / 6}
+    # A peer that finished nothing in one of three.
+    rounds[2]["a"] = 0
+    assert peers.compare(rounds)["a"] == 2
 
 
 def test_a_client_that_fails_fails_the_measurement():

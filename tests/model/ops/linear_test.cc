@@ -1,15 +1,20 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/randn.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/util/Exception.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
+#include <set>
 #include <string>
 #include <tuple>
 
 #include "model/ops/cpu_features.h"
+#include "model/ops/kernel_rows.h"
 #include "model/ops/operators.h"
 
 namespace radio::ops {
@@ -96,6 +101,50 @@ TEST(LinearRulesTest, BFloat16PlainAndReorderedAgree) {
   if (!HasBfloat16Units()) GTEST_SKIP() << "oneDNN reorders bfloat16 only where it has units";
   const at::Tensor fused = Call(input, Reorder(weight), bias, std::nullopt, "gelu");
   EXPECT_LT(Distance(fused, input, weight, bias, std::nullopt, true), 3e-2);
+}
+
+TEST(LinearRulesTest, KernelRowsAreFewAndCloseToTheRows) {
+  std::set<int64_t> numbers;
+  for (int64_t rows = 1; rows <= 8192; ++rows) {
+    const int64_t padded = KernelRows(rows);
+    ASSERT_GE(padded, rows);
+    ASSERT_EQ(padded % 16, 0);
+    ASSERT_LE(padded - rows, std::max<int64_t>(15, rows / 32)) << rows;
+    ASSERT_EQ(KernelRows(padded), padded) << rows;
+    numbers.insert(padded);
+  }
+  EXPECT_EQ(numbers.size(), 160u);
+}
+
+TEST(LinearRulesTest, ReorderedWeightMeetsFewNumbersOfRows) {
+  const c10::InferenceMode inference;
+  const at::Tensor weight = Reorder(at::randn({8, 16}));
+  for (const int64_t rows : {5, 33, 1025}) {
+    const at::Tensor residual = at::randn({rows, 8});
+    for (const at::Tensor& output :
+         {Call(at::randn({rows, 16}), weight, std::nullopt, std::nullopt, "gelu"),
+          Call(at::randn({rows, 16}), weight, std::nullopt, residual, "none")}) {
+      EXPECT_EQ(output.size(0), rows);
+      EXPECT_EQ(output.storage().nbytes(), static_cast<size_t>(KernelRows(rows) * 8) * 4);
+    }
+  }
+}
+
+TEST(LinearRulesTest, WhatLiesBehindTheRowsDoesNotMatter) {
+  const c10::InferenceMode inference;
+  const at::Tensor weight = Reorder(at::randn({8, 16}));
+  // 33 rows with room for 48, for 40, and for none more.
+  for (const int64_t room : {15, 7, 0}) {
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    const at::Tensor input = at::full({33 + room, 16}, nan).narrow(0, 0, 33);
+    const at::Tensor residual = at::full({33 + room, 8}, nan).narrow(0, 0, 33);
+    input.copy_(at::randn({33, 16}));
+    residual.copy_(at::randn({33, 8}));
+    const at::Tensor alone = Call(input.clone(), weight, std::nullopt, residual.clone(), "none");
+    const at::Tensor output = Call(input, weight, std::nullopt, residual, "none");
+    EXPECT_TRUE(output.equal(alone)) << room;
+    EXPECT_FALSE(output.isnan().any().item<bool>()) << room;
+  }
 }
 
 TEST(LinearRulesTest, LeadingDimensionsAndStridesAreFree) {
