@@ -1,5 +1,5 @@
 #!/bin/bash
-# Every developer check, the same here and in CI: tools/check.sh {format,lint,build,test,asan,tsan,fuzz,coverage,corpora,deploy,image,load,all}...
+# Every developer check, the same here and in CI: tools/check.sh {format,lint,build,test,asan,tsan,fuzz,coverage,corpora,deploy,image,load,storm,all}...
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -37,6 +37,7 @@ check_load() {
   bazel build -c opt //tests/load:stub_server //client:radio
   .venv/bin/python tests/load/suite.py
 }
+check_storm() { tools/cancel_storm.sh; }
 check_deploy() {
   bazel build -c opt //server/main:radio_server //tests/load:stub_server //client:radio
   .venv/bin/python -m pytest -q -rs --complete tests/deploy
@@ -48,7 +49,7 @@ usage() {
 }
 
 [ $# -gt 0 ] || usage
-[ "$1" != all ] || set -- format lint build test asan tsan fuzz coverage corpora deploy image load
+[ "$1" != all ] || set -- format lint build test asan tsan fuzz coverage corpora deploy image load storm
 for name in "$@"; do declare -F "check_$name" >/dev/null || usage; done
 tools/setup.sh
 for name in "$@"; do

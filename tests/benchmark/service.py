@@ -50,7 +50,7 @@ def around_the_engine(folder, artefact, engine, seconds):
 
 def without_a_model(folder, seconds):
     """An engine that takes no time: scheduler, front end and load generator share the machine."""
-    server = Stub(folder, arguments=["--batch_time=0"])
+    server = Stub(folder, arguments=["--batch_time_ms=0"])
     try:
         report = report_of(server, ["16x16"], concurrency=64, duration=seconds, warmup=1)
     finally:

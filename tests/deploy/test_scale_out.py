@@ -47,7 +47,7 @@ def start(tmp_path_factory, closing):
 
     def start_one(batch_ms, more=""):
         folder = tmp_path_factory.mktemp("stub")
-        server = stub.Stub(folder, f"{SETTINGS}\n{more}", arguments=[f"--batch_time={batch_ms}ms"])
+        server = stub.Stub(folder, f"{SETTINGS}\n{more}", arguments=[f"--batch_time_ms={batch_ms}"])
         closing.callback(server.close)
         return server
 

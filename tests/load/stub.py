@@ -1,6 +1,7 @@
 """Stub servers as processes, and the ways to put load on them."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -15,12 +16,16 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "tests/integration"))
 import stubs  # noqa: E402
 
-SERVER = REPOSITORY / "bazel-bin/tests/load/stub_server"
+# tools/cancel_storm.sh names one that was built with a sanitizer.
+SERVER = Path(os.environ.get("STUB_SERVER", REPOSITORY / "bazel-bin/tests/load/stub_server"))
+SANITIZED = "STUB_SERVER" in os.environ
 RADIO = REPOSITORY / "bazel-bin/client/radio"
 # First bytes of images that make their batch fail (stub_server.cc).
 POISON, HANG, DEVICE_LOST, STAMPED = 250, 251, 252, 253
 # One of an image for which there is little memory: its batch may hold two.
 LITTLE_MEMORY = 254
+# One that makes the engine do what sanitizers report.
+BUG = 249
 
 
 def free_port():

@@ -8,7 +8,9 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
@@ -21,11 +23,12 @@
 ABSL_FLAG(std::string, write_model, "",
           "write an artefact for this program to a folder, then exit");
 ABSL_FLAG(int, leak, 0, "bytes that each image leaves behind: what a soak must see");
-ABSL_FLAG(absl::Duration, batch_time, absl::Milliseconds(20), "what a batch takes");
+ABSL_FLAG(int, batch_time_ms, 20, "what a batch takes");
 
 namespace {
 
 // First byte of an image -> what happens to its batch.
+constexpr uint8_t kBug = 249;
 constexpr uint8_t kPoison = 250;
 constexpr uint8_t kHang = 251;
 constexpr uint8_t kDeviceLost = 252;
@@ -53,6 +56,9 @@ class StubEngine : public radio::FakeEngine {
       switch (item.image->pixels.data[0]) {
         case kSelfTest:
           return absl::OkStatus();
+        case kBug:
+          Misbehave();
+          break;
         case kPoison:
           return absl::InternalError("poison");
         case kHang:
@@ -69,7 +75,7 @@ class StubEngine : public radio::FakeEngine {
           return radio::MakeError(radio::Reason::kDeviceError, "device lost");
       }
     }
-    absl::SleepFor(absl::GetFlag(FLAGS_batch_time));
+    absl::SleepFor(absl::Milliseconds(absl::GetFlag(FLAGS_batch_time_ms)));
     return absl::OkStatus();
   }
 
@@ -78,6 +84,16 @@ class StubEngine : public radio::FakeEngine {
     std::memcpy(&deadline, pixels.data() + 1, sizeof(deadline));
     const int64_t late = absl::ToUnixMillis(absl::Now()) - deadline;
     if (late > 0) std::fprintf(stderr, "ran %d ms late\n", static_cast<int>(late));
+  }
+
+  // A race and a read past the end: every sanitizer has something to report.
+  static void Misbehave() {
+    std::vector<int> shared(1);
+    std::thread other([&] { ++shared[0]; });
+    ++shared[0];
+    other.join();
+    const volatile int beyond = 1;
+    std::fprintf(stderr, "read %d\n", shared.data()[beyond]);
   }
 
   static absl::Status OutOfMemory() {
