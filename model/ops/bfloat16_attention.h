@@ -1,5 +1,5 @@
 // Attention in bfloat16 over packed segments, for processors with AVX512_BF16, where LibTorch's own
-// kernel leaves half of the multipliers idle.
+// kernel leaves half of the multipliers idle, or AMX, where it compiles kernels for every length.
 #ifndef RADIO_MODEL_OPS_BFLOAT16_ATTENTION_H_
 #define RADIO_MODEL_OPS_BFLOAT16_ATTENTION_H_
 

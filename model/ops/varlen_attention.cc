@@ -1,5 +1,4 @@
 #include <ATen/TensorOperators.h>
-#include <ATen/native/CPUBlas.h>
 #include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu.h>
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/arange.h>
@@ -114,13 +113,12 @@ bool OwnKernelAgrees() {
   return at::allclose(actual.to(at::kFloat), expected.to(at::kFloat), 2e-2, 2e-2);
 }
 
-// The project's kernel is for processors with bfloat16 products but without AMX: there LibTorch's
-// own packs for the units too (could_pack says so).
+// The project's kernel is for processors with bfloat16 products. Where they have AMX, LibTorch's
+// own packs for the units too, but compiles kernels for every length that it meets.
 bool UseOwnKernel(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
   if (q.scalar_type() != at::kBFloat16 || q.size(2) % 2 != 0) return false;
   if (q.stride(2) != 1 || k.stride(2) != 1 || v.stride(2) != 1) return false;
-  static const bool usable =
-      HasBfloat16Units() && !at::native::cpublas::could_pack(at::kBFloat16) && OwnKernelAgrees();
+  static const bool usable = HasBfloat16Units() && OwnKernelAgrees();
   return usable;
 }
 
