@@ -11,8 +11,10 @@ import argparse
 import contextlib
 import json
 import os
+import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -150,6 +152,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    # What was started is stopped then too: it is in sessions of its own.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     install()
     generator = np.random.default_rng(0)
     images = [generator.integers(0, 256, (*size, 3), np.uint8) for size in SIZES]

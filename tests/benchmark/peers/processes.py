@@ -1,5 +1,6 @@
 """Programs under comparison: each in a session of its own, with what it has used of the processors."""
 
+import atexit
 import contextlib
 import os
 import signal
@@ -30,6 +31,8 @@ class Program:
                 start_new_session=True,
                 **pipes,
             )
+        # For whoever ends before it gets to `stop`.
+        atexit.register(self.stop)
 
     def await_port(self, port, seconds):
         """Returns when something listens there; RuntimeError with the end of the log when that takes too long."""
@@ -53,6 +56,7 @@ class Program:
 
     def stop(self, patience=10):
         """First politely, then for certain; nothing of the session is left. `patience`: seconds for each polite way."""
+        atexit.unregister(self.stop)
         for number, seconds in ((signal.SIGINT, patience), (signal.SIGTERM, patience), (signal.SIGKILL, 10)):
             for pid in self.pids():
                 with contextlib.suppress(OSError):
