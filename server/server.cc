@@ -156,6 +156,7 @@ class Server::State {
   void GiveUp(const std::string& model, Trouble trouble);
   void SayReady(const std::function<void()>& say);
   bool StopBeingReady();
+  void RefuseWork();
 
   const config::ServerConfig config_;
   const std::function<void(int)> exit_process_;
@@ -302,9 +303,7 @@ void Server::State::GiveUp(const std::string& model, Trouble trouble) {
   const bool hung = trouble == Trouble::kHungBatch;
   StopBeingReady();
   logger_.Log(LogLevel::kError, hung ? "batch hangs" : "device failed", {{"model", model}});
-  calls_.BeginDrain();
-  core_.admission().Drain();
-  streams_.Drain();
+  RefuseWork();
   calls_.WaitDrained(kLastWords);
   WaitForConnections(grpc_.get(), kLinger);
   exit_process_(static_cast<int>(trouble));
@@ -320,6 +319,13 @@ void Server::State::Sample(std::vector<server::Sample>* samples) const {
                         {levels[i]},
                         static_cast<double>(logger_.count(static_cast<LogLevel>(i)))});
   }
+}
+
+// Calls count as late, and are not waited for, only once none of them is taken any more.
+void Server::State::RefuseWork() {
+  core_.admission().Drain();
+  streams_.Drain();
+  calls_.BeginDrain();
 }
 
 void Server::State::LeaveService() {
@@ -339,9 +345,7 @@ bool Server::State::Shutdown() {
   listener_probe_.reset();
   TurnClientsAway(grpc_.get());
   WaitForConnections(grpc_.get(), kCrossing);
-  calls_.BeginDrain();
-  core_.admission().Drain();
-  streams_.Drain();
+  RefuseWork();
   const bool idle = calls_.WaitDrained(absl::Milliseconds(config_.drain_timeout_ms()));
   WaitForConnections(grpc_.get(), kLinger);
   logger_.Log(idle ? LogLevel::kInfo : LogLevel::kWarning, "stopped",
