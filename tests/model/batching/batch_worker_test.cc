@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <memory>
 #include <numeric>
 
@@ -23,7 +24,7 @@ class BatchWorkerTest : public testing::Test {
     BatchQueue::Options options;
     options.limits.max_cost = 1e9;
     options.limits.max_images = 1000;
-    BatchQueue queue(options, &clock_);
+    BatchQueue queue(options, &clock_, &load_);
     std::vector<absl::Status> statuses(values.size(), absl::UnknownError("not completed"));
     for (size_t i = 0; i < values.size(); ++i) {
       Task::Work work;
@@ -31,6 +32,7 @@ class BatchWorkerTest : public testing::Test {
       work.outputs = {OutputRequest{0, true, true}};
       work.cost = 7;
       work.cancel = cancel_;
+      if (deadlines_.count(i) > 0) work.deadline = deadlines_[i];
       auto task = std::make_unique<Task>(
           std::move(work), [&, i](Task::Result result) { statuses[i] = result.outputs.status(); });
       EXPECT_TRUE(queue.Submit(task).ok());
@@ -47,6 +49,8 @@ class BatchWorkerTest : public testing::Test {
   SimulatedClock clock_;
   ModelLoad load_;
   FakeMetrics metrics_;
+  // Of the images that have one, by their index.
+  std::map<size_t, absl::Time> deadlines_;
   // The queue's live budget after Run.
   double budget_ = 0;
   std::shared_ptr<CancelToken> cancel_ = std::make_shared<CancelToken>();
@@ -107,6 +111,24 @@ TEST_F(BatchWorkerTest, CancelledImagesNeverReachTheEngine) {
   FakeEngine engine(TestSpec());
   for (const absl::Status& status : Run({1, 2}, &engine)) EXPECT_TRUE(absl::IsCancelled(status));
   EXPECT_TRUE(engine.batch_sizes().empty());
+}
+
+TEST_F(BatchWorkerTest, ImagesThatCannotBeInTimeNeverReachTheEngine) {
+  FakeEngine engine(TestSpec(), [this](absl::Span<const BatchItem>) {
+    clock_.Advance(absl::Milliseconds(70));
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(Run({1}, &engine)[0].ok()) << "an image takes 70 ms";
+  deadlines_ = {{0, clock_.Now() - absl::Milliseconds(1)},
+                {1, clock_.Now() + absl::Milliseconds(69)}};
+  const std::vector<absl::Status> statuses = Run({1, 2, 3}, &engine);
+  for (const int late : {0, 1}) {
+    EXPECT_EQ(ReasonOf(statuses[late]), Reason::kExpiredInQueue) << statuses[late];
+  }
+  EXPECT_THAT(std::string(statuses[0].message()), testing::HasSubstr("passed"));
+  EXPECT_THAT(std::string(statuses[1].message()), testing::HasSubstr("too close"));
+  EXPECT_TRUE(statuses[2].ok()) << statuses[2];
+  EXPECT_THAT(engine.batch_sizes(), testing::ElementsAre(1, 1));
 }
 
 // There is memory for so many images.
