@@ -16,10 +16,9 @@ constexpr Variable kVariables[] = {
     // Threads that wait for each other sleep instead of spinning: one that spins keeps a late one,
     // or anybody else, off its core.
     {"OMP_WAIT_POLICY", "PASSIVE"},
-    // Entries, not bytes. A batch uses half a dozen kernels; batches near their budget have about a
-    // dozen numbers of rows (model/ops/kernel_rows.h).
+    // Entries, not bytes. A batch uses about a dozen primitives.
     {"LRU_CACHE_CAPACITY", "8"},
-    {"ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64"},
+    {"ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16"},
 };
 
 }  // namespace
