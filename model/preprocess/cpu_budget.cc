@@ -25,7 +25,8 @@ bool CpuBudget::Exceeded(int64_t work) {
   work_ += work;
   if (work_ < kWorkPerReading) return false;
   work_ = 0;
-  return ThreadTime() > end_;
+  exceeded_ = exceeded_ || ThreadTime() > end_;
+  return exceeded_;
 }
 
 }  // namespace radio

@@ -17,12 +17,15 @@ class CpuBudget {
   // Whether the limit has passed. To be asked often: the clock is read once in 65536 units of
   // `work`, pixels or bytes done since the last question.
   bool Exceeded(int64_t work);
+  // Whether Exceeded has ever said so.
+  bool exceeded() const { return exceeded_; }
 
  private:
   const bool limited_;
   // On the thread's own clock.
   const absl::Time end_;
   int64_t work_ = 0;
+  bool exceeded_ = false;
 };
 
 }  // namespace radio

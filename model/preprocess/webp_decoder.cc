@@ -89,7 +89,7 @@ VP8StatusCode DecodePieces(ByteSpan picture, WebPDecoderConfig* config, CpuBudge
   if (decoder == nullptr) return VP8_STATUS_OUT_OF_MEMORY;
   VP8StatusCode code = VP8_STATUS_SUSPENDED;
   for (size_t fed = 0; code == VP8_STATUS_SUSPENDED && fed < picture.size();) {
-    if (fed > 0 && budget->Exceeded(kPixelsPerPiece)) return VP8_STATUS_USER_ABORT;
+    if (fed > 0 && budget->Exceeded(kPixelsPerPiece)) break;
     fed = std::min(fed + piece_bytes, picture.size());
     code = WebPIUpdate(decoder.get(), picture.data(), fed);
   }
@@ -141,14 +141,10 @@ absl::StatusOr<DecodedFile> DecodeWebp(absl::Span<const uint8_t> encoded,
   const Size size = file.header.size;
   RgbImage canvas{size, std::vector<uint8_t>(size_t{3} * size.height * size.width)};
   CpuBudget budget(limits.max_cpu);
-  switch (DrawFirstFrame(file, &budget, &canvas)) {
-    case VP8_STATUS_OK:
-      break;
-    case VP8_STATUS_USER_ABORT:
-      return TooCostly(limits);
-    default:
-      return Undecodable("WebP", "the data is damaged or ends early");
-  }
+  const VP8StatusCode code = DrawFirstFrame(file, &budget, &canvas);
+  // Not by a code: libwebp says "user abort" for damaged transparency.
+  if (budget.exceeded()) return TooCostly(limits);
+  if (code != VP8_STATUS_OK) return Undecodable("WebP", "the data is damaged or ends early");
   return DecodedFile{std::move(canvas), file.header.orientation};
 }
 
