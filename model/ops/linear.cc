@@ -45,7 +45,8 @@ at::Tensor FusedLinear(const at::Tensor& input, const at::Tensor& weight,
 }
 
 // Below this many rows MKL's sgemm adds in another order (measured up to 11 with one and two
-// threads); from there on a row's result is the same bits whatever the other rows are.
+// threads); from there on a row's result is the same bits whatever the other rows are, but for two
+// threads of a Xeon with AMX: there long rows (K >= 1280) of up to 600 are split among threads.
 constexpr int64_t kLeastStableRows = 16;
 
 // at::linear whose float32 rows on the CPU do not depend on how many others there are: the few rows

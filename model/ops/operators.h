@@ -40,7 +40,7 @@ at::Tensor VarlenAttention(const at::Tensor& q, const at::Tensor& k, const at::T
 // act(input weight^T + bias) + residual. input: [..., K]; weight: [N, K], plain or reordered by
 // mkldnn::_reorder_linear_weight; bias: [N]; residual: [..., N]; activation: "none" or "gelu"
 // (exact). Returns [..., N]. Rows of a float32 [M, K] with a plain weight on the CPU are the same
-// bits for every M.
+// bits for every M where MKL's products allow it (see linear.cc), else equal within rounding.
 at::Tensor Linear(const at::Tensor& input, const at::Tensor& weight,
                   const std::optional<at::Tensor>& bias, const std::optional<at::Tensor>& residual,
                   std::string_view activation);
