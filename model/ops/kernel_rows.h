@@ -26,8 +26,10 @@ inline at::Tensor EmptyRows(int64_t rows, int64_t columns, const at::TensorOptio
 }
 
 // `tensor` [rows, columns] with KernelRows(rows) rows, of which those beyond its own hold whatever
-// they hold: its own memory where that is long enough, else a copy. To be read only.
+// they hold: its own memory where that is long enough, else a copy. To be read only. A tensor of
+// other dimensions is no packed batch and stays as it is.
 inline at::Tensor WithKernelRows(const at::Tensor& tensor) {
+  if (tensor.dim() != 2) return tensor;
   const int64_t rows = tensor.size(0);
   const int64_t columns = tensor.size(1);
   const int64_t padded = KernelRows(rows);

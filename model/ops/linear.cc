@@ -33,7 +33,7 @@ at::Tensor FusedResidual(const at::Tensor& input, const at::Tensor& weight,
   return op.call(input, residual, weight, bias, "add");
 }
 
-// With a weight that oneDNN has reordered. input [rows, K], residual [rows, N].
+// With a weight that oneDNN has reordered.
 at::Tensor FusedLinear(const at::Tensor& input, const at::Tensor& weight,
                        const OptionalTensor& bias, const OptionalTensor& residual,
                        std::string_view activation) {
@@ -72,13 +72,10 @@ at::Tensor Linear(const at::Tensor& input, const at::Tensor& weight, const Optio
   const bool gelu = activation == "gelu";
   const bool add = residual.has_value() && residual->defined();
   if (weight.is_mkldnn()) {
-    if (input.dim() != 2) {
-      at::Tensor output = FusedActivation(input, weight, bias, activation);
-      return add ? output.add_(*residual) : output;
-    }
-    if (add && !gelu) return FusedLinear(input, weight, bias, residual, activation);
-    at::Tensor output = FusedLinear(input, weight, bias, std::nullopt, activation);
-    return add ? output.add_(*residual) : output;
+    const bool fuse = add && !gelu;
+    at::Tensor output =
+        FusedLinear(input, weight, bias, fuse ? residual : std::nullopt, activation);
+    return add && !fuse ? output.add_(*residual) : output;
   }
   at::Tensor output = PlainLinear(input, weight, bias);
   if (gelu) at::gelu_(output, "none");

@@ -39,7 +39,7 @@ class PngReader {
       rest.remove_prefix(chunk.whole.size());
       if (chunk.holds_pixels()) sound = Guard([&] { Process(chunk.whole); });
     }
-    if (too_costly_) return TooCostly(limits_);
+    if (budget_.exceeded()) return TooCostly(limits_);
     if (!sound) return Undecodable("PNG", "the data is damaged or ends early");
     return RgbImage{size_, std::move(pixels_)};
   }
@@ -75,8 +75,7 @@ class PngReader {
   }
 
   void Spend(int64_t work) {
-    too_costly_ = budget_.Exceeded(work);
-    if (too_costly_) png_error(png_, "");
+    if (budget_.Exceeded(work)) png_error(png_, "");
   }
 
   void Start(absl::Span<const uint8_t> signature) {
@@ -120,7 +119,6 @@ class PngReader {
   const Size size_;
   const DecodeLimits limits_;
   CpuBudget budget_;
-  bool too_costly_ = false;
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
   int last_pass_ = 0;
