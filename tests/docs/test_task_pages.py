@@ -8,7 +8,8 @@ clients, Helm's rendering, Kubernetes' schemas.
 import json
 
 import pytest
-from page_script import free_port, read, run, workspace
+from page_script import read, run, workspace
+from ports import free_port
 from served import REPOSITORY
 
 TASKS = ["docs/serve.md", "docs/embed.md", "docs/zero_shot.md", "docs/segmentation.md", "docs/kubernetes.md"]

@@ -6,7 +6,8 @@ import threading
 import time
 
 import grpc
-from stub import BUG, SANITIZED, STAMPED, Stub, begin_bench, bench, end_bench, free_port, total
+from ports import free_port
+from stub import BUG, SANITIZED, STAMPED, Stub, begin_bench, bench, end_bench, total
 
 # 8 images each 20 ms: 400 a second. An accepted image waits for the queue, the batch that runs and its own.
 SETTINGS = "max_batch_images: 8\nmax_queue_delay_ms: 100\ndefault_deadline_ms: 10000"

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import grpc
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "tests/integration"))
 import stubs  # noqa: E402
+from ports import free_port  # noqa: E402
 
 # tools/cancel_storm.sh names one that was built with a sanitizer.
 SERVER = Path(os.environ.get("STUB_SERVER", REPOSITORY / "bazel-bin/tests/load/stub_server"))
@@ -26,12 +26,6 @@ POISON, HANG, DEVICE_LOST, STAMPED = 250, 251, 252, 253
 LITTLE_MEMORY = 254
 # One that makes the engine do what sanitizers report.
 BUG = 249
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Stub:

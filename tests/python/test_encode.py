@@ -222,16 +222,23 @@ def test_an_exception_of_the_input_comes_after_the_results_of_what_it_gave(fake,
     assert values(results) == list(range(5))
 
 
-@both
-def test_leaving_early_cancels_the_call(fake, kind):
+def stuck_at_two(fake, reply=answer):
+    """A server that answers images until b"2" comes: from there on it waits for the end of the call."""
+
     def slow(call, requests, context):
         for request in requests:
             if request.image.encoded == b"2":
                 server.cancelled.wait(20)
                 return
-            yield answer(request)
+            yield reply(request)
 
     server = fake(slow)
+    return server
+
+
+@both
+def test_leaving_early_cancels_the_call(fake, kind):
+    server = stuck_at_two(fake)
 
     async def run():
         async with AsyncClient(server.address) as client:
@@ -250,16 +257,12 @@ def test_leaving_early_cancels_the_call(fake, kind):
 
 
 def test_leaving_a_classification_early_cancels_the_call_too(fake, monkeypatch):
-    def slow(call, requests, context):
-        for request in requests:
-            if request.image.encoded == b"2":
-                server.cancelled.wait(20)
-                return
-            response = answer(request)
-            response.result.outputs[0].adaptor = "clip"
-            yield response
+    def of_clip(request):
+        response = answer(request)
+        response.result.outputs[0].adaptor = "clip"
+        return response
 
-    server = fake(slow)
+    server = stuck_at_two(fake, of_clip)
     classes = ClassEmbeddings(["one"], np.ones((1, 1), np.float32))
     # A reference, as a traceback may hold one: being collected is not what closes it.
     kept = []

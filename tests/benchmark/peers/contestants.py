@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import tritonclient.grpc
 import wire
-from processes import Program, cpu_seconds, free_port
+from processes import Program, cpu_seconds
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[2]
@@ -20,6 +20,7 @@ PYTHON = REPOSITORY / "out/peers/bin/python"
 sys.path.insert(0, str(REPOSITORY / "tests/integration"))
 import served  # noqa: E402
 import stubs  # noqa: E402
+from ports import free_port  # noqa: E402
 
 # Images of a batch at most, as many as there are clients, and how long a peer waits for them.
 BATCH, WAIT_MS = 16, 10
@@ -96,7 +97,8 @@ class Triton(Peer):
             text=True,
             check=True,
         )
-        return {"LD_LIBRARY_PATH": f"{libraries.stdout.strip()}:{os.environ.get('LD_LIBRARY_PATH', '')}"}
+        found = f"{libraries.stdout.strip()}:{os.environ.get('LD_LIBRARY_PATH', '')}"
+        return {"LD_LIBRARY_PATH": found, "HTTP_PORT": str(free_port())}
 
     def client(self):
         client = tritonclient.grpc.InferenceServerClient(f"127.0.0.1:{self.port}")

@@ -12,12 +12,6 @@ from pathlib import Path
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 class Program:
     """A command that runs until `stop`, whose children stay in its session; `log` gets its standard error."""
 

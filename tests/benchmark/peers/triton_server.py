@@ -1,22 +1,15 @@
-"""The model behind Triton, gRPC on PORT. MODEL: the artefact's backbone.pt, BATCH: images at most, WAIT_MS: for them.
+"""The model behind Triton. MODEL: the artefact's backbone.pt, BATCH: images at most, WAIT_MS: for them.
 
-Triton's own batcher makes the batches; they are of one size.
+gRPC is on PORT, HTTP on HTTP_PORT. Triton's own batcher makes the batches; they are of one size.
 """
 
 import os
-import socket
 
 import numpy as np
 from eager import EagerVit
 from pytriton.decorators import batch
 from pytriton.model_config import DynamicBatcher, ModelConfig, Tensor
 from pytriton.triton import Triton, TritonConfig
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def main():
@@ -28,7 +21,7 @@ def main():
 
     config = TritonConfig(
         grpc_port=int(os.environ["PORT"]),
-        http_port=free_port(),
+        http_port=int(os.environ["HTTP_PORT"]),
         grpc_address="127.0.0.1",
         http_address="127.0.0.1",
         allow_metrics=False,
