@@ -3,6 +3,7 @@
 #define RADIO_SERVER_CALL_TRACKER_H_
 
 #include <array>
+#include <functional>
 
 #include "absl/time/time.h"
 #include "model/base/clock.h"
@@ -27,8 +28,10 @@ class CallTracker {
     if (--open_[period] == 0) idle_.SignalAll();
   }
 
-  // Calls that begin from now on count as late.
-  void BeginDrain() {
+  // Calls that begin after it count as late. First calls `refuse_work`, from which on the server
+  // takes none of them: no call is both taken and not waited for.
+  void BeginDrain(const std::function<void()>& refuse_work) {
+    refuse_work();
     MutexLock lock(&mutex_);
     period_ = kDraining;
   }

@@ -33,6 +33,7 @@
 #include "server/metrics_fan_out.h"
 #include "server/model_messages.h"
 #include "server/open_streams.h"
+#include "server/readiness.h"
 #include "server/sampled_metrics.h"
 #include "server/status_page.h"
 #include "server/transport.h"
@@ -154,7 +155,6 @@ class Server::State {
   void SetPhase(Phase phase);
   void Sample(std::vector<server::Sample>* samples) const;
   void GiveUp(const std::string& model, Trouble trouble);
-  void SayReady(const std::function<void()>& say);
   bool StopBeingReady();
   void RefuseWork();
 
@@ -182,9 +182,7 @@ class Server::State {
   std::atomic<Phase> phase_{Phase::kLoading};
   std::atomic<bool> draining_{false};
 
-  // Never held for long: a device may fail during a drain.
-  Mutex leaving_mutex_;
-  bool leaving_ ABSL_GUARDED_BY(leaving_mutex_) = false;
+  Readiness readiness_;
   // For as long as a shutdown takes.
   Mutex shutdown_mutex_;
   bool shut_down_ ABSL_GUARDED_BY(shutdown_mutex_) = false;
@@ -249,21 +247,6 @@ void Server::State::WatchListener() {
       });
 }
 
-// Unless the server is shutting down or has given up.
-void Server::State::SayReady(const std::function<void()>& say) {
-  MutexLock lock(&leaving_mutex_);
-  if (!leaving_) say();
-}
-
-// For good; false when that was so already.
-bool Server::State::StopBeingReady() {
-  MutexLock lock(&leaving_mutex_);
-  if (leaving_) return false;
-  leaving_ = true;
-  SetPhase(Phase::kEnding);
-  return true;
-}
-
 absl::Status Server::State::LoadModels(const EngineFactory& make_engine) {
   RADIO_ASSIGN_OR_RETURN(const std::vector<config::ModelManifest> manifests,
                          LoadManifests(config_));
@@ -284,14 +267,19 @@ absl::Status Server::State::LoadModels(const EngineFactory& make_engine) {
                  {"max_batch_cost_from", loaded->max_batch_cost_from},
                  {"duration_s", absl::ToDoubleSeconds(loaded->load_duration)}});
     core_.Add(*std::move(loaded));
-    SayReady([&] { health_->SetModelReady(model.name(), true); });
+    readiness_.Say([&] { health_->SetModelReady(model.name(), true); });
   }
   watchdog_ = std::make_unique<Watchdog>(
       core_.engines(), absl::Milliseconds(config_.max_batch_duration_ms()),
       [this](const std::string& model, Trouble trouble) { GiveUp(model, trouble); });
-  SayReady([&] { SetPhase(Phase::kServing); });
+  readiness_.Say([&] { SetPhase(Phase::kServing); });
   logger_.Log(LogLevel::kInfo, "ready", {});
   return absl::OkStatus();
+}
+
+// For good; false when that was so already.
+bool Server::State::StopBeingReady() {
+  return readiness_.Stop([this] { SetPhase(Phase::kEnding); });
 }
 
 void Server::State::SetPhase(Phase phase) {
@@ -321,11 +309,11 @@ void Server::State::Sample(std::vector<server::Sample>* samples) const {
   }
 }
 
-// Calls count as late, and are not waited for, only once none of them is taken any more.
 void Server::State::RefuseWork() {
-  core_.admission().Drain();
-  streams_.Drain();
-  calls_.BeginDrain();
+  calls_.BeginDrain([this] {
+    core_.admission().Drain();
+    streams_.Drain();
+  });
 }
 
 void Server::State::LeaveService() {
