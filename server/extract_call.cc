@@ -35,11 +35,12 @@ absl::StatusOr<ExtractRequest> ExtractCall::Prepare(grpc::ByteBuffer* buffer) {
   record_.RequestReceived(buffer->Length());
   const auto convert = [&]() -> absl::StatusOr<ExtractRequest> {
     RADIO_RETURN_IF_ERROR(parts_.authenticator->Check(*context_));
+    no_message_ = !buffer->Valid();
     return exchange_->Decode(buffer, &record_);
   };
   absl::StatusOr<ExtractRequest> request = convert();
   if (!request.ok()) {
-    record_.Rejected(request.status());
+    if (!no_message_) record_.Rejected(request.status());
     return request;
   }
   well_formed_ = true;
@@ -86,9 +87,11 @@ void ExtractCall::OnCancel() {
 }
 
 void ExtractCall::OnDone() {
-  if (status_.ok() && context_->IsCancelled()) {
+  if ((status_.ok() || no_message_) && context_->IsCancelled()) {
     status_ = cancel_->expired() ? absl::DeadlineExceededError("the answer was late")
                                  : absl::CancelledError("the caller went away");
+  } else if (no_message_) {
+    record_.Rejected(status_);
   }
   // The server may be gone as soon as the record has ended.
   permit_ = AdmissionPermit();

@@ -50,6 +50,9 @@ class ExtractCall final : public grpc::ServerUnaryReactor {
   CallRecord record_;
   std::unique_ptr<Exchange> exchange_;
 
+  // No message came: the caller broke the protocol or, as only OnDone knows, went away before it
+  // had sent one. Set by Start.
+  bool no_message_ = false;
   // Set by Start, before the core gets to work.
   bool well_formed_ = false;
   AdmissionPermit permit_;

@@ -1,5 +1,6 @@
 // /metrics of a server that is used and abused.
 #include <gmock/gmock.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
 #include <set>
@@ -7,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/substitute.h"
 #include "model/errors.h"
 #include "server/metric_table.h"
 #include "tests/testing/test_server.h"
@@ -110,6 +112,60 @@ TEST(MetricsEndToEndTest, EveryImageReceivedEndsInExactlyOneOutcome) {
   EXPECT_GT(server.Metric("radio_images_total{model=\"m\",outcome=\"failed\"}"), 0);
   EXPECT_GT(server.Metric("radio_images_total{model=\"m\",outcome=\"invalid\"}"), 0);
   EXPECT_GT(server.Metric("radio_images_total{model=\"m\",outcome=\"ok\"}"), 0);
+}
+
+// A call of Extract that never sends its message, begun when this is constructed.
+class CallWithoutMessage {
+ public:
+  explicit CallWithoutMessage(TestServer* server)
+      : stub_(server->channel()),
+        call_(stub_.PrepareCall(&context_, "/radio.v1.FeatureService/Extract", &queue_)) {
+    call_->StartCall(nullptr);
+    Await();
+  }
+  grpc::Status Cancel() {
+    context_.TryCancel();
+    return Finish();
+  }
+  grpc::Status HalfClose() {
+    call_->WritesDone(nullptr);
+    Await();
+    return Finish();
+  }
+
+ private:
+  void Await() {
+    void* tag = nullptr;
+    bool ok = false;
+    ASSERT_TRUE(queue_.Next(&tag, &ok));
+  }
+  grpc::Status Finish() {
+    grpc::Status status;
+    call_->Finish(&status, nullptr);
+    Await();
+    return status;
+  }
+
+  grpc::GenericStub stub_;
+  grpc::ClientContext context_;
+  grpc::CompletionQueue queue_;
+  const std::unique_ptr<grpc::GenericClientAsyncReaderWriter> call_;
+};
+
+TEST(MetricsEndToEndTest, ACallerThatLeavesBeforeItsMessageMadeNoMistake) {
+  TestServer server;
+  const std::string calls =
+      "radio_requests_total{grpc_code=\"$0\",method=\"Extract\",model=\"other\"}";
+  const std::string refused = "radio_rejected_total{model=\"other\",reason=\"REQUEST_INVALID\"}";
+  EXPECT_EQ(CallWithoutMessage(&server).Cancel().error_code(), grpc::StatusCode::CANCELLED);
+  server.AwaitMetric(absl::Substitute(calls, "CANCELLED"), 1);
+  EXPECT_EQ(server.Metric(absl::Substitute(calls, "INVALID_ARGUMENT")), 0);
+  EXPECT_EQ(server.Metric(refused), 0);
+
+  EXPECT_EQ(CallWithoutMessage(&server).HalfClose().error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  server.AwaitMetric(absl::Substitute(calls, "INVALID_ARGUMENT"), 1);
+  EXPECT_EQ(server.Metric(refused), 1);
 }
 
 TEST(MetricsEndToEndTest, ModelAndBuildSayWhatIsServed) {
