@@ -4,34 +4,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "model/ops/bilinear_tap.h"
 #include "model/ops/operators.h"
 #include "model/ops/parallel.h"
 
 namespace radio::ops {
 namespace {
-
-// Where an output index falls between two source indices, by the rules of upsample_bilinear2d.
-struct Tap {
-  int64_t low;
-  int64_t high;
-  float high_weight;
-};
-
-Tap TapOf(int64_t index, int64_t source_size, int64_t target_size, bool align_corners) {
-  float position = 0.0f;
-  if (align_corners) {
-    const float scale =
-        target_size > 1 ? static_cast<float>(source_size - 1) / static_cast<float>(target_size - 1)
-                        : 0.0f;
-    position = scale * static_cast<float>(index);
-  } else {
-    const float scale = static_cast<float>(source_size) / static_cast<float>(target_size);
-    position = std::max(scale * (static_cast<float>(index) + 0.5f) - 0.5f, 0.0f);
-  }
-  const int64_t low = std::min(static_cast<int64_t>(position), source_size - 1);
-  return {low, std::min(low + 1, source_size - 1),
-          std::clamp(position - static_cast<float>(low), 0.0f, 1.0f)};
-}
 
 template <typename T>
 void Blend(const T* __restrict top_left, const T* __restrict top_right,

@@ -14,27 +14,50 @@ _ARCHITECTURES = [
 #What a program that serves on CUDA needs beside it; empty without a toolkit.
 CUDA_OPERATORS = ["//model/ops/cuda:libradio_ops_cuda.so"] if HAVE_CUDA else []
 
+# Without CUDA headers.
+KERNEL_HEADERS = [
+    "element.h",
+    "launch.h",
+    "norm_kernel.h",
+    "patchify_kernel.h",
+    "position_kernel.h",
+]
+
+# One .cu file each.
+_KERNELS = [
+    "add_layer_norm",
+    "patchify",
+    "position_embedding",
+]
+
+def _kernel_object(name):
+    native.genrule(
+        name = name + "_object",
+        srcs = KERNEL_HEADERS + [
+            name + ".cu",
+            "device_element.h",
+            "kernels.h",
+            "//model/ops:bilinear_tap.h",
+            "//model/ops:host_device.h",
+        ],
+        outs = [name + ".pic.o"],
+        cmd = "{} -std=c++17 -O3 -Xcompiler -fPIC,-Wall {} -I. -c $(location {}.cu) -o $@".format(
+            NVCC,
+            " ".join(["-gencode '{}'".format(a) for a in _ARCHITECTURES]),
+            name,
+        ),
+        message = "Compiling CUDA kernel",
+    )
+
 def cuda_operators(name, visibility):
     if not HAVE_CUDA:
         return
-    native.genrule(
-        name = "kernels_object",
-        srcs = [
-            "kernels.cu",
-            "kernels.h",
-        ],
-        outs = ["kernels.pic.o"],
-        cmd = "{} -std=c++17 -O3 -Xcompiler -fPIC,-Wall {} -I. -c $(location kernels.cu) -o $@".format(
-            NVCC,
-            " ".join(["-gencode '{}'".format(a) for a in _ARCHITECTURES]),
-        ),
-        message = "Compiling CUDA kernels",
-    )
+    for kernel in _KERNELS:
+        _kernel_object(kernel)
     native.cc_binary(
         name = name,
-        srcs = [
+        srcs = [kernel + ".pic.o" for kernel in _KERNELS] + [
             "kernels.h",
-            "kernels.pic.o",
             "register.cc",
         ],
         copts = RADIO_COPTS,
@@ -42,6 +65,7 @@ def cuda_operators(name, visibility):
         linkstatic = True,
         visibility = visibility,
         deps = [
+            ":kernel_threads",
             "//model/ops:norm_rules",
             "@cuda//:cudart",
             "@libtorch//:libtorch_cuda",
