@@ -17,6 +17,7 @@ CUDA_OPERATORS = ["//model/ops/cuda:libradio_ops_cuda.so"] if HAVE_CUDA else []
 # Without CUDA headers.
 KERNEL_HEADERS = [
     "element.h",
+    "epilogue_kernel.h",
     "launch.h",
     "norm_kernel.h",
     "patchify_kernel.h",
@@ -26,6 +27,7 @@ KERNEL_HEADERS = [
 # One .cu file each.
 _KERNELS = [
     "add_layer_norm",
+    "linear_epilogue",
     "patchify",
     "position_embedding",
 ]
@@ -57,7 +59,10 @@ def cuda_operators(name, visibility):
     native.cc_binary(
         name = name,
         srcs = [kernel + ".pic.o" for kernel in _KERNELS] + [
+            "element_of.h",
             "kernels.h",
+            "linear.cc",
+            "operators.h",
             "register.cc",
         ],
         copts = RADIO_COPTS,

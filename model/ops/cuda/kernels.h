@@ -7,6 +7,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include "model/ops/cuda/epilogue_kernel.h"
 #include "model/ops/cuda/norm_kernel.h"
 #include "model/ops/cuda/patchify_kernel.h"
 #include "model/ops/cuda/position_kernel.h"
@@ -27,6 +28,9 @@ cudaError_t LaunchPositionEmbedding(const PositionTable& table, int64_t height, 
 // As ops::AddLayerNorm. A row must fit a block's shared memory: at most kMaxNormChannels channels.
 inline constexpr int64_t kMaxNormChannels = 8192;
 cudaError_t LaunchAddLayerNorm(const NormRows& rows, cudaStream_t stream);
+
+// What ops::Linear adds to its product.
+cudaError_t LaunchLinearEpilogue(const LinearEpilogue& epilogue, cudaStream_t stream);
 
 }  // namespace radio::ops::cuda
 

@@ -1,37 +1,22 @@
-// The operators of the namespace `radio` on CUDA: the project's own kernels for patches,
-// positions and norms, LibTorch's for the rest. Argument rules are those of model/ops/operators.h;
-// contents of cu_seqlens are not checked, since reading them back would stop the device at every
-// block.
+// The operators of the namespace `radio` on CUDA: the project's own kernels for patches, positions,
+// norms and what follows a product, LibTorch's for products and attention. Argument rules are those
+// of model/ops/operators.h; contents of cu_seqlens are not checked, since reading them back would
+// stop the device at every block.
 #include <ATen/ops/_efficient_attention_forward.h>
 #include <ATen/ops/_flash_attention_forward.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/gelu.h>
-#include <ATen/ops/linear.h>
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 #include <torch/library.h>
 
+#include "model/ops/cuda/element_of.h"
 #include "model/ops/cuda/kernels.h"
+#include "model/ops/cuda/operators.h"
 #include "model/ops/norm_rules.h"
 
 namespace radio::ops::cuda {
 namespace {
-
-Element ElementOf(at::ScalarType type) {
-  switch (type) {
-    case at::kByte:
-      return Element::kUint8;
-    case at::kHalf:
-      return Element::kFloat16;
-    case at::kBFloat16:
-      return Element::kBfloat16;
-    case at::kFloat:
-      return Element::kFloat32;
-    default:
-      TORCH_CHECK(false, "no kernel for elements of ", type);
-  }
-}
 
 PatchifyImage Describe(const at::Tensor& image, bool conditioned, int64_t patch_size) {
   TORCH_CHECK(image.dim() == 3 && image.size(0) == 3 && image.size(1) > 0 &&
@@ -125,17 +110,6 @@ at::Tensor VarlenAttention(const at::Tensor& q, const at::Tensor& k, const at::T
                          /*custom_mask_type=*/0, /*compute_log_sumexp=*/false, scale))
       .squeeze(0)
       .contiguous();
-}
-
-at::Tensor Linear(const at::Tensor& input, const at::Tensor& weight,
-                  const std::optional<at::Tensor>& bias, const std::optional<at::Tensor>& residual,
-                  std::string_view activation) {
-  TORCH_CHECK(activation == "none" || activation == "gelu",
-              "linear: activation must be \"none\" or \"gelu\", got \"", activation, "\"");
-  at::Tensor output = at::linear(input, weight, bias);
-  // cuBLASLt's fused GELU is the tanh approximation: not what the models were trained with.
-  if (activation == "gelu") at::gelu_(output, "none");
-  return residual.has_value() && residual->defined() ? output.add_(*residual) : output;
 }
 
 at::Tensor AddLayerNorm(const at::Tensor& residual, const std::optional<at::Tensor>& addend,

@@ -95,15 +95,32 @@ TEST_F(OnCudaTest, Linear) {
   const auto op =
       Find<at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
                       const std::optional<at::Tensor>&, std::string_view)>("radio::linear");
-  const at::Tensor input = at::randn({50, 64});
-  const at::Tensor weight = at::randn({32, 64});
-  const at::Tensor bias = at::randn({32});
-  const at::Tensor residual = at::randn({50, 32});
-  for (const char* activation : {"none", "gelu"}) {
-    const at::Tensor expected = Linear(input, weight, bias, residual, activation);
-    const at::Tensor actual = op.call(input.to(at::kCUDA), weight.to(at::kCUDA), bias.to(at::kCUDA),
-                                      residual.to(at::kCUDA), activation);
-    EXPECT_TRUE(at::allclose(actual.cpu(), expected, 1e-3, 1e-3)) << activation;
+  // Rows of vectors, and rows that are none.
+  for (const int64_t columns : {32, 33}) {
+    for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kHalf}) {
+      const auto randn = [&](at::IntArrayRef sizes) {
+        return at::randn(sizes).to(type).to(at::kFloat);
+      };
+      const at::Tensor input = randn({50, 64});
+      const at::Tensor weight = randn({columns, 64});
+      for (int options = 0; options < 8; ++options) {
+        std::optional<at::Tensor> bias;
+        std::optional<at::Tensor> residual;
+        if ((options & 1) != 0) bias = randn({columns});
+        if ((options & 2) != 0) residual = randn({50, columns});
+        const char* activation = (options & 4) != 0 ? "gelu" : "none";
+        const auto upload = [&](const std::optional<at::Tensor>& tensor) {
+          return tensor ? std::optional(tensor->to(at::kCUDA).to(type)) : std::nullopt;
+        };
+        const at::Tensor expected = Linear(input, weight, bias, residual, activation);
+        const at::Tensor actual =
+            op.call(*upload(input), *upload(weight), upload(bias), upload(residual), activation);
+        EXPECT_EQ(actual.scalar_type(), type);
+        const double tolerance = type == at::kFloat ? 1e-3 : 5e-2;
+        EXPECT_TRUE(at::allclose(actual.cpu().to(at::kFloat), expected, tolerance, tolerance))
+            << columns << " columns of " << type << ", options " << options;
+      }
+    }
   }
 }
 
