@@ -281,7 +281,15 @@ v1::ImageResult FakeFeatureService::Answer(
   for (const v1::OutputSpec& spec : outputs) {
     *result.add_outputs() = MakeOutput(bytes, spec, result.geometry());
   }
+  if (behaviour_.change_result) behaviour_.change_result(&result);
   return result;
+}
+
+v1::Model FakeFeatureService::CurrentFacts() const {
+  v1::Model model = Facts();
+  MutexLock lock(&mutex_);
+  if (behaviour_.change_model) behaviour_.change_model(&model);
+  return model;
 }
 
 grpc::ServerUnaryReactor* FakeFeatureService::Extract(grpc::CallbackServerContext* context,
@@ -290,6 +298,7 @@ grpc::ServerUnaryReactor* FakeFeatureService::Extract(grpc::CallbackServerContex
   grpc::Status status = Begin(context);
   if (status.ok()) {
     MutexLock lock(&mutex_);
+    record_.preprocessing = request->preprocessing();
     for (const v1::Image& image : request->images()) {
       *response->add_results() = Answer(image, request->outputs());
     }
@@ -316,7 +325,7 @@ grpc::ServerUnaryReactor* FakeFeatureService::ListModels(grpc::CallbackServerCon
                                                          const v1::ListModelsRequest*,
                                                          v1::ListModelsResponse* response) {
   const grpc::Status status = Begin(context);
-  *response->add_models() = Facts();
+  *response->add_models() = CurrentFacts();
   auto* reactor = context->DefaultReactor();
   reactor->Finish(status);
   return reactor;
@@ -329,7 +338,7 @@ grpc::ServerUnaryReactor* FakeFeatureService::GetModel(grpc::CallbackServerConte
   if (status.ok() && !request->model().empty() && request->model() != "fake") {
     status = FakeCallError(FakeError(5, "MODEL_NOT_FOUND", "no such model"));
   }
-  *response->mutable_model() = Facts();
+  *response->mutable_model() = CurrentFacts();
   auto* reactor = context->DefaultReactor();
   reactor->Finish(status);
   return reactor;

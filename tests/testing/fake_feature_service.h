@@ -36,6 +36,9 @@ struct FakeBehaviour {
   // Asked before each answer on a stream (`stream` counts streams from 1, `answered` is how many
   // answers it has given); a status ends the stream instead.
   std::function<std::optional<grpc::Status>(int stream, int answered)> end_stream;
+  // Changes the answer of an image that has not failed, and the model's facts.
+  std::function<void(v1::ImageResult* result)> change_result;
+  std::function<void(v1::Model* model)> change_model;
   // Of several waiting images the last is answered first.
   bool newest_first = false;
 };
@@ -47,6 +50,8 @@ struct FakeRecord {
   std::vector<absl::Duration> deadlines;
   // Each call's "authorization", empty without one.
   std::vector<std::string> authorizations;
+  // What the latest Extract asked for.
+  v1::Preprocessing preprocessing;
   // Connections that calls came over.
   std::set<std::string> peers;
   // Images that arrived on streams, and images answered anywhere.
@@ -88,6 +93,7 @@ class FakeFeatureService final : public v1::FeatureService::CallbackService {
 
   // Records the call. Not OK: how it must end.
   grpc::Status Begin(grpc::CallbackServerContext* context);
+  v1::Model CurrentFacts() const;
   v1::ImageResult Answer(const v1::Image& image,
                          const google::protobuf::RepeatedPtrField<v1::OutputSpec>& outputs)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -48,6 +48,7 @@ TEST(ClassEmbeddingsTest, RefusesVectorsWithoutADirection) {
   };
   EXPECT_THAT(error(WriteArray(2, 2, {1, 2, 0, 0})), HasSubstr("embeddings[1]"));
   EXPECT_THAT(error(WriteArray(1, 2, {1, NAN})), HasSubstr("must be finite"));
+  EXPECT_THAT(error(WriteArray(1, 2, {1, INFINITY})), HasSubstr("must be finite"));
   EXPECT_THAT(error(WriteArray(0, 2, {})), HasSubstr("[classes, C]"));
   EXPECT_THAT(error("/none.npz"), HasSubstr("cannot read"));
 }
