@@ -1,4 +1,7 @@
-"""A table of coverage per directory of our own code, from an lcov file: tools/coverage_table.py FILE.
+"""A table of coverage per directory of our own code, from an lcov file.
+
+    tools/coverage_table.py [--torch] FILE
+    --torch    the directories that only tests with LibTorch reach, and no others
 
 Exit code 1 when a directory is below its bar.
 """
@@ -10,8 +13,8 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 LINES, BRANCHES = 0.95, 0.85
 OURS = ("client", "config", "model", "server")
-# Measured only where LibTorch's own tests run: model/engine/torch and model/ops; server/main runs as a process.
-APART = ("model/engine/torch", "model/ops", "server/main")
+# Reached by tests with LibTorch only; server/main as a process.
+TORCH = ("model/engine/torch", "model/ops", "server/main")
 
 
 def counts(text):
@@ -33,12 +36,12 @@ def counts(text):
     return files
 
 
-def directories(files):
-    """{directory: [lines run, lines, branches run, branches]}."""
+def directories(files, torch):
+    """{directory: [lines run, lines, branches run, branches]} of those that need LibTorch, or of the others."""
     sums = defaultdict(lambda: [0, 0, 0, 0])
     for file, (lines, branches) in files.items():
         folder = str(Path(file).parent)
-        if not folder.startswith(OURS) or folder.startswith(APART) or "gen/" in file:
+        if not folder.startswith(OURS) or folder.startswith(TORCH) != torch or "gen/" in file:
             continue
         for i, values in ((0, lines), (2, branches)):
             sums[folder][i] += sum(values.values())
@@ -47,9 +50,10 @@ def directories(files):
 
 
 def main():
-    low = []
+    *flags, file = sys.argv[1:]
+    files, low = counts(Path(file).read_text()), []
     print(f"| Directory | Lines (>= {LINES:.0%}) | Branches (>= {BRANCHES:.0%}) |\n|---|---|---|")
-    for folder, (run, lines, taken, branches) in sorted(directories(counts(Path(sys.argv[1]).read_text())).items()):
+    for folder, (run, lines, taken, branches) in sorted(directories(files, "--torch" in flags).items()):
         shares = run / max(1, lines), taken / branches if branches else 1
         if shares[0] < LINES or shares[1] < BRANCHES:
             low.append(folder)
