@@ -9,26 +9,10 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "model/engine/engine.h"
+#include "model/engine/output_plan.h"
 #include "model/model_spec.h"
 
 namespace radio {
-
-// Rows of a float type, one after the other in host memory: [rows, channels].
-struct RowMatrix {
-  const void* data = nullptr;
-  DataType data_type = DataType::kFloat32;
-  int64_t channels = 0;
-};
-
-// What one output of the spec (the backbone or an adaptor) computed for a batch.
-struct ComputedOutput {
-  RowMatrix summary;
-  RowMatrix features;
-  // Per image of the batch: its row of `summary`, and its first row of `features`. Images that did
-  // not ask may hold anything.
-  std::vector<int64_t> summary_row;
-  std::vector<int64_t> feature_row;
-};
 
 // Calls body(begin, end) for ranges that cover [0, count) once, maybe on several threads; returns
 // when all are done.
@@ -36,9 +20,9 @@ using ParallelFor =
     absl::FunctionRef<void(int64_t count, absl::FunctionRef<void(int64_t, int64_t)> body)>;
 
 // Gathers, casts, normalises and lays out the requested outputs. computed[i] belongs to
-// spec.outputs[i]. All results of a call share one block of memory, released with its last view. An
-// image with an infinite or NaN value among its results has NON_FINITE_OUTPUT instead; a zero
-// vector stays zero under l2_normalize. Thread-safe.
+// spec.outputs[i] and is in the host's memory. All results of a call share one block of memory,
+// released with its last view. An image with an infinite or NaN value among its results has
+// NON_FINITE_OUTPUT instead; a zero vector stays zero under l2_normalize. Thread-safe.
 std::vector<absl::StatusOr<ItemOutputs>> WriteOutputs(const ModelSpec& spec,
                                                       absl::Span<const BatchItem> batch,
                                                       absl::Span<const ComputedOutput> computed,

@@ -1,5 +1,6 @@
-// The five operators that exported modules call (docs/artefacts.md), as plain functions for the
-// CPU. register.cc puts them into the dispatcher under the namespace `radio`.
+// The five operators that exported modules call (docs/artefacts.md), and one of the engine's own,
+// as plain functions for the CPU. register.cc puts them into the dispatcher under the namespace
+// `radio`.
 //
 // All are thread-safe, block for the computation, use at::get_num_threads() threads and throw
 // c10::Error on arguments that break their rules.
@@ -52,6 +53,13 @@ at::Tensor Linear(const at::Tensor& input, const at::Tensor& weight,
 at::Tensor AddLayerNorm(const at::Tensor& residual, const std::optional<at::Tensor>& addend,
                         const at::Tensor& weight, const at::Tensor& bias, double epsilon,
                         at::ScalarType dtype);
+
+// The answers to a batch in one slab of memory, to be copied at once: uint8 [bytes + segments], on
+// the sources' device. The last bytes, one per segment, are 1 where a value written is infinite or
+// NaN; bytes between segments may hold anything. plan: OutputSegments as AppendSegment puts them
+// down. On the CPU the engine writes answers itself, with all threads: there this is what the CUDA
+// kernel is compared with.
+at::Tensor GatherOutputs(at::TensorList sources, at::IntArrayRef plan, int64_t bytes);
 
 }  // namespace radio::ops
 

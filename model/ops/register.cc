@@ -22,6 +22,7 @@ TORCH_LIBRARY(radio, m) {
   m.def(
       "add_layer_norm_(Tensor(a!) residual, Tensor? addend, Tensor weight, Tensor bias, float eps, "
       "ScalarType dtype) -> Tensor");
+  m.def("gather_outputs(Tensor[] sources, int[] plan, int bytes) -> Tensor");
 }
 
 TORCH_LIBRARY_IMPL(radio, CPU, m) {
@@ -30,6 +31,7 @@ TORCH_LIBRARY_IMPL(radio, CPU, m) {
   m.impl("varlen_attention", &VarlenAttention);
   m.impl("linear", &Linear);
   m.impl("add_layer_norm_", &AddLayerNorm);
+  m.impl("gather_outputs", &GatherOutputs);
 }
 
 // A reordered weight is an opaque mkldnn tensor; it alone decides the dispatch.

@@ -33,6 +33,7 @@ class Pass {
        absl::Span<const BatchItem> batch)
       : model_(model), spec_(spec), device_(device), batch_(batch) {
     result_.outputs.resize(spec.outputs.size());
+    result_.tensors.resize(spec.outputs.size());
     first_token_.push_back(0);
     for (const BatchItem& item : batch) {
       const Size grid = spec.GridOf(item.image->size);
@@ -73,7 +74,7 @@ class Pass {
     CheckShape(spec.name + " summary", summary,
                {static_cast<int64_t>(images.size()), spec.summary_dim});
     ComputedOutput& computed = result_.outputs[output];
-    computed.summary = ToHost(summary);
+    computed.summary = Keep(summary, &result_.tensors[output].summary);
     computed.summary_row.assign(batch_.size(), 0);
     for (size_t row = 0; row < images.size(); ++row) {
       computed.summary_row[static_cast<size_t>(images[row])] = static_cast<int64_t>(row);
@@ -82,14 +83,19 @@ class Pass {
 
   void ComputeFeatures(size_t output, const Images& images) {
     if (images.empty()) return;
+    ComputedOutput& computed = result_.outputs[output];
+    at::Tensor* const kept = &result_.tensors[output].features;
+    if (output == 0) {
+      computed.features = Keep(tokens_.features, kept);
+      computed.feature_row.assign(first_token_.begin(), first_token_.end() - 1);
+      return;
+    }
     const at::Tensor tokens = TokensOf(images);
-    const at::Tensor features =
-        output == 0 ? tokens : model_->Features(output - 1, tokens, GridTensor(images));
+    const at::Tensor features = model_->Features(output - 1, tokens, GridTensor(images));
     const AdaptorSpec& spec = spec_.outputs[output];
     const int64_t per_token = int64_t{spec.upsample_factor} * spec.upsample_factor;
     CheckShape(spec.name + " features", features, {tokens.size(0) * per_token, spec.feature_dim});
-    ComputedOutput& computed = result_.outputs[output];
-    computed.features = ToHost(features);
+    computed.features = Keep(features, kept);
     computed.feature_row.assign(batch_.size(), 0);
     int64_t row = 0;
     for (const int64_t image : images) {
@@ -137,24 +143,20 @@ class Pass {
                 at::IntArrayRef(expected), ", the module returned ", tensor.sizes());
   }
 
-  // Copies only what is not in host memory and contiguous already.
-  RowMatrix ToHost(const at::Tensor& tensor) {
-    at::Tensor host = tensor.contiguous();
-    if (!host.is_cpu()) {
-      host = at::empty(host.sizes(), host.options().device(c10::kCPU).pinned_memory(true));
-      host.copy_(tensor);
-    }
+  // Makes `tensor` what answers are written from: copies only what is not contiguous, or of another
+  // type.
+  static RowMatrix Keep(const at::Tensor& tensor, at::Tensor* kept) {
+    *kept = tensor.contiguous();
     RowMatrix matrix;
-    matrix.channels = host.size(1);
-    if (host.scalar_type() == c10::kBFloat16) {
+    matrix.channels = kept->size(1);
+    if (kept->scalar_type() == c10::kBFloat16) {
       matrix.data_type = DataType::kBfloat16;
-    } else if (host.scalar_type() == c10::kHalf) {
+    } else if (kept->scalar_type() == c10::kHalf) {
       matrix.data_type = DataType::kFloat16;
     } else {
-      host = host.to(c10::kFloat);
+      *kept = kept->to(c10::kFloat);
     }
-    matrix.data = host.const_data_ptr();
-    result_.tensors.push_back(std::move(host));
+    matrix.data = kept->const_data_ptr();
     return matrix;
   }
 

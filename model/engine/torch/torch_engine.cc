@@ -15,6 +15,7 @@
 #include "model/engine/output_writer.h"
 #include "model/engine/torch/batch_computation.h"
 #include "model/engine/torch/cuda_support.h"
+#include "model/engine/torch/output_gather.h"
 #include "model/engine/torch/torch_errors.h"
 #include "model/engine/torch/torch_model.h"
 #include "model/errors.h"
@@ -115,9 +116,10 @@ absl::StatusOr<std::vector<absl::StatusOr<ItemOutputs>>> TorchEngine::Run(
   // Process-wide, but taken up by each thread on its own.
   at::set_num_threads(options_.intra_op_threads);
   try {
-    const BatchResult result =
-        ComputeBatch(model_.get(), spec_, c10::Device(options_.device), batch);
-    return WriteOutputs(spec_, batch, result.outputs, ParallelOverRange);
+    const c10::Device device(options_.device);
+    const BatchResult result = ComputeBatch(model_.get(), spec_, device, batch);
+    return device.is_cpu() ? WriteOutputs(spec_, batch, result.outputs, ParallelOverRange)
+                           : GatherOutputs(spec_, batch, result);
   } catch (const std::exception& error) {
     const absl::Status status = StatusOf(error, spec_.name);
     if (ReasonOf(status) == Reason::kDeviceError) healthy_.store(false, std::memory_order_relaxed);

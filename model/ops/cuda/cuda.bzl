@@ -18,6 +18,7 @@ CUDA_OPERATORS = ["//model/ops/cuda:libradio_ops_cuda.so"] if HAVE_CUDA else []
 KERNEL_HEADERS = [
     "element.h",
     "epilogue_kernel.h",
+    "gather_kernel.h",
     "launch.h",
     "norm_kernel.h",
     "patchify_kernel.h",
@@ -27,6 +28,7 @@ KERNEL_HEADERS = [
 # One .cu file each.
 _KERNELS = [
     "add_layer_norm",
+    "gather_outputs",
     "linear_epilogue",
     "patchify",
     "position_embedding",
@@ -60,6 +62,7 @@ def cuda_operators(name, visibility):
         name = name,
         srcs = [kernel + ".pic.o" for kernel in _KERNELS] + [
             "element_of.h",
+            "gather_outputs.cc",
             "kernels.h",
             "linear.cc",
             "operators.h",
@@ -72,6 +75,7 @@ def cuda_operators(name, visibility):
         deps = [
             ":kernel_threads",
             "//model/ops:norm_rules",
+            "//model/ops:output_segments",
             "@cuda//:cudart",
             "@libtorch//:libtorch_cuda",
         ],

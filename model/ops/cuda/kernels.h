@@ -8,6 +8,7 @@
 #include <cuda_runtime_api.h>
 
 #include "model/ops/cuda/epilogue_kernel.h"
+#include "model/ops/cuda/gather_kernel.h"
 #include "model/ops/cuda/norm_kernel.h"
 #include "model/ops/cuda/patchify_kernel.h"
 #include "model/ops/cuda/position_kernel.h"
@@ -31,6 +32,17 @@ cudaError_t LaunchAddLayerNorm(const NormRows& rows, cudaStream_t stream);
 
 // What ops::Linear adds to its product.
 cudaError_t LaunchLinearEpilogue(const LinearEpilogue& epilogue, cudaStream_t stream);
+
+// All on the device. flags: one byte per segment.
+struct GatherPlan {
+  const GatherSegment* segments;
+  int64_t count;
+  uint8_t* slab;
+  uint8_t* flags;
+};
+
+// As ops::GatherOutputs. tiles: of all segments.
+cudaError_t LaunchGather(const GatherPlan& plan, int64_t tiles, cudaStream_t stream);
 
 }  // namespace radio::ops::cuda
 

@@ -14,6 +14,8 @@ at::Tensor Linear(const at::Tensor& input, const at::Tensor& weight,
                   const std::optional<at::Tensor>& bias, const std::optional<at::Tensor>& residual,
                   std::string_view activation);
 
+at::Tensor GatherOutputs(at::TensorList sources, at::IntArrayRef plan, int64_t bytes);
+
 }  // namespace radio::ops::cuda
 
 #endif  // RADIO_MODEL_OPS_CUDA_OPERATORS_H_

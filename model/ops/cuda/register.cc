@@ -1,7 +1,7 @@
 // The operators of the namespace `radio` on CUDA: the project's own kernels for patches, positions,
-// norms and what follows a product, LibTorch's for products and attention. Argument rules are those
-// of model/ops/operators.h; contents of cu_seqlens are not checked, since reading them back would
-// stop the device at every block.
+// norms, answers and what follows a product, LibTorch's for products and attention. Argument rules
+// are those of model/ops/operators.h; contents of cu_seqlens are not checked, since reading them
+// back would stop the device at every block.
 #include <ATen/ops/_efficient_attention_forward.h>
 #include <ATen/ops/_flash_attention_forward.h>
 #include <ATen/ops/empty.h>
@@ -146,6 +146,7 @@ TORCH_LIBRARY_IMPL(radio, CUDA, m) {
   m.impl("varlen_attention", &VarlenAttention);
   m.impl("linear", &Linear);
   m.impl("add_layer_norm_", &AddLayerNorm);
+  m.impl("gather_outputs", &GatherOutputs);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 
 #include "model/engine/torch/cuda_support.h"
 #include "model/ops/operators.h"
+#include "model/ops/output_segments.h"
 
 namespace radio::ops {
 namespace {
@@ -29,7 +30,7 @@ TEST(CudaOperatorsTest, KernelsAreRegisteredWithOrWithoutADevice) {
   }
   for (const char* name :
        {"radio::patchify", "radio::position_embedding", "radio::varlen_attention", "radio::linear",
-        "radio::add_layer_norm_", "aten::_flash_attention_forward"}) {
+        "radio::add_layer_norm_", "radio::gather_outputs", "aten::_flash_attention_forward"}) {
     const c10::OperatorHandle op = c10::Dispatcher::singleton().findSchemaOrThrow(name, "");
     EXPECT_TRUE(op.hasKernelForDispatchKey(c10::DispatchKey::CUDA)) << name;
   }
@@ -144,6 +145,43 @@ TEST_F(OnCudaTest, AddLayerNorm) {
             op.call(device_residual, theirs, weight.to(at::kCUDA), bias.to(at::kCUDA), 1e-6, type);
         EXPECT_TRUE(at::allclose(actual.cpu().to(at::kFloat), expected.to(at::kFloat), 1e-2, 1e-4));
         EXPECT_TRUE(device_residual.cpu().equal(residual));
+      }
+    }
+  }
+}
+
+TEST_F(OnCudaTest, GatherOutputs) {
+  const auto op =
+      Find<at::Tensor(at::TensorList, at::IntArrayRef, int64_t)>("radio::gather_outputs");
+  at::Tensor tokens = at::randn({300, 100});
+  tokens[299][99] = 1e30f;
+  for (const at::ScalarType source : {at::kFloat, at::kBFloat16, at::kHalf}) {
+    const std::vector<at::Tensor> sources = {tokens.to(source), at::randn({3, 129}).to(source)};
+    const std::vector<at::Tensor> uploaded = {sources[0].to(at::kCUDA), sources[1].to(at::kCUDA)};
+    for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kHalf}) {
+      for (const bool l2_normalize : {false, true}) {
+        std::vector<int64_t> plan;
+        int64_t bytes = 0;
+        const auto add = [&](int64_t from, int64_t first_row, int64_t rows, bool channels_first) {
+          AppendSegment({from, first_row, rows, bytes, type, channels_first, l2_normalize}, &plan);
+          bytes += rows * (from == 0 ? 100 : 129) * static_cast<int64_t>(c10::elementSize(type));
+        };
+        add(0, 0, 1, false);
+        add(0, 7, 65, true);
+        add(1, 1, 1, false);
+        add(0, 72, 228, false);
+        add(0, 200, 99, true);
+        const at::Tensor expected = GatherOutputs(sources, plan, bytes);
+        const at::Tensor actual = op.call(uploaded, plan, bytes).cpu();
+        EXPECT_TRUE(actual.narrow(0, bytes, 5).equal(expected.narrow(0, bytes, 5)));
+        if (!l2_normalize) {
+          EXPECT_TRUE(actual.equal(expected)) << source << " to " << type;
+        }
+        const auto values = [&](const at::Tensor& slab) {
+          return slab.narrow(0, 0, bytes).view(type).to(at::kFloat);
+        };
+        EXPECT_TRUE(at::allclose(values(actual), values(expected), 1e-2, 1e-5))
+            << source << " to " << type;
       }
     }
   }

@@ -1,0 +1,67 @@
+#include "model/engine/torch/output_gather.h"
+
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/empty.h>
+
+#include <memory>
+#include <utility>
+
+#include "model/ops/output_segments.h"
+
+namespace radio {
+namespace {
+
+using Gather = at::Tensor(at::TensorList sources, at::IntArrayRef plan, int64_t bytes);
+
+c10::ScalarType ScalarTypeOf(DataType type) {
+  switch (type) {
+    case DataType::kFloat16:
+      return c10::kHalf;
+    case DataType::kBfloat16:
+      return c10::kBFloat16;
+    default:
+      return c10::kFloat;
+  }
+}
+
+// The slab of the plan's blocks, followed by a flag for each.
+at::Tensor RunGather(const OutputPlan& plan, const BatchResult& result) {
+  static const auto gather =
+      c10::Dispatcher::singleton().findSchemaOrThrow("radio::gather_outputs", "").typed<Gather>();
+  std::vector<at::Tensor> sources;
+  std::vector<int64_t> segments;
+  for (const OutputBlock& block : plan.blocks()) {
+    const BatchResult::Matrices& matrices = result.tensors[block.output];
+    const at::Tensor& matrix = block.features ? matrices.features : matrices.summary;
+    size_t source = 0;
+    while (source < sources.size() && !sources[source].is_same(matrix)) ++source;
+    if (source == sources.size()) sources.push_back(matrix);
+    ops::AppendSegment({static_cast<int64_t>(source), block.first_row, block.rows,
+                        static_cast<int64_t>(block.offset), ScalarTypeOf(block.data_type),
+                        block.channels_first, block.l2_normalize},
+                       &segments);
+  }
+  return gather.call(sources, segments, static_cast<int64_t>(plan.bytes()));
+}
+
+at::Tensor ToHost(const at::Tensor& slab) {
+  if (slab.is_cpu()) return slab;
+  at::Tensor host = at::empty(slab.sizes(), slab.options().device(c10::kCPU).pinned_memory(true));
+  host.copy_(slab);
+  return host;
+}
+
+}  // namespace
+
+std::vector<absl::StatusOr<ItemOutputs>> GatherOutputs(const ModelSpec& spec,
+                                                       absl::Span<const BatchItem> batch,
+                                                       const BatchResult& result) {
+  const OutputPlan plan(spec, batch, result.outputs);
+  if (plan.blocks().empty()) return plan.Answers(nullptr, nullptr, [](size_t) { return false; });
+  const auto slab = std::make_shared<const at::Tensor>(ToHost(RunGather(plan, result)));
+  const auto* memory = slab->const_data_ptr<uint8_t>();
+  return plan.Answers(slab, memory,
+                      [&](size_t block) { return memory[plan.bytes() + block] != 0; });
+}
+
+}  // namespace radio
