@@ -91,7 +91,8 @@ TEST(PatchifyKernelTest, BytesAreScaledAndNormalised) {
 
 // The checks above can fail.
 TEST(PatchifyKernelTest, WrongLaunchesAndStridesAreCaught) {
-  Pixels pixels(3 * 14, 5 * 14, true, 5);
+  // Higher than its three rows of patches, so that five of them still read its own memory.
+  Pixels pixels(5 * 14, 5 * 14, true, 5);
   pixels.image.grid_height = 3;
   pixels.image.grid_width = 5;
   const unsigned blocks = Blocks(PatchValues(pixels.image, 14));
