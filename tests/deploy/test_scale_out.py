@@ -8,7 +8,6 @@ import contextlib
 import importlib
 import io
 import json
-import statistics
 import subprocess
 import sys
 import time
@@ -63,40 +62,39 @@ def answered(servers):
     return [stub.total(server.scrape(), "radio_images_total", outcome="ok") for server in servers]
 
 
-def rate(options, servers, seconds, callers=16):
+def rate(callers, servers, seconds):
     """Images a second that servers answer under `radio bench`, by their own count, while it is well under way.
 
     Its own figure leaves out calls that were under way at either end: many, where a call waits for others.
+    callers: [(options of `radio`, how many calls at once)], a process each.
     """
-    command = [stub.RADIO, *options, "bench", "--sizes", "32x32", "--concurrency", callers]
-    command += ["--duration", seconds + 3, "--warmup", 0, "--json", "-"]
+    bench = ["bench", "--sizes", "32x32", "--duration", seconds + 3, "--warmup", 0, "--json", "-"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    process = subprocess.Popen([str(part) for part in command], **pipes)
+    processes = [
+        subprocess.Popen([str(part) for part in [stub.RADIO, *options, *bench, "--concurrency", calls]], **pipes)
+        for options, calls in callers
+    ]
     time.sleep(2)
     before, begun = sum(answered(servers)), time.monotonic()
     time.sleep(seconds)
     images, period = sum(answered(servers)) - before, time.monotonic() - begun
-    output = process.communicate(timeout=60)[0]
-    assert process.returncode == 0, output
+    for process in processes:
+        output = process.communicate(timeout=60)[0]
+        assert process.returncode == 0, output
     return images / period
 
 
 def share_of_capacity(servers, folder, change=lambda config: None):
-    """(images a second through Envoy, sum of what each server does alone): means over rounds of both.
-
-    In turn, so that what others do on this machine meets both alike.
-    """
+    """(images a second through Envoy, sum of what each server does when it has callers of its own)."""
+    # Four callers keep a server busy; more would wait longer at the slow one than it lets anyone wait.
+    alone = rate([(["--server", server.grpc], 4) for server in servers], servers, 4)
     envoy = edge.Envoy(folder, [server.grpc for server in servers], change)
-    together, alone = [], []
     try:
-        for _ in range(2):
-            # Four callers keep a server busy; more would wait longer at the slow one than it lets anyone wait.
-            alone.append(sum(rate(["--server", server.grpc], [server], 4, 4) for server in servers))
-            together.append(rate(through(envoy, folder), servers, 8))
+        together = rate([(through(envoy, folder), 16)], servers, 8)
     finally:
         envoy.stop()
     print("alone", alone, "together", together)
-    return statistics.mean(together), statistics.mean(alone)
+    return together, alone
 
 
 def test_unequal_servers_are_all_kept_busy(start, tmp_path, proved):
@@ -226,7 +224,7 @@ def addresses(servers):
 
 def test_the_client_lets_equal_servers_take_turns(start, proved):
     servers = [start(10) for _ in range(3)]
-    rate(addresses(servers), servers, 3)
+    rate([(addresses(servers), 16)], servers, 3)
     counts = answered(servers)
     assert min(counts) >= 0.9 * max(counts) > 90, counts
     proved(
