@@ -14,6 +14,8 @@ from reference import Reference
 from served import REPOSITORY, array_of, connect, image_of
 from synthetic import save, vit_checkpoint
 
+torch.set_num_threads(1)  # As in tests/export.
+
 LIMIT = 1e-4  # Largest difference in units of the output's rms, float32.
 BFLOAT16_LIMIT = 0.14  # The same for bfloat16, as the published models' own bfloat16 runs differ from float32.
 
