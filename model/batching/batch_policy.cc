@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <limits>
-#include <unordered_map>
+
+#include "absl/container/flat_hash_map.h"
 
 namespace radio {
 namespace {
+
+// Since the epoch, within a microsecond; much quicker than a difference of absl::Time.
+double Seconds(absl::Time time) { return 1e-9 * static_cast<double>(absl::ToUnixNanos(time)); }
 
 // A batch while it is being filled. Times are seconds from now.
 class Filling {
@@ -17,16 +21,14 @@ class Filling {
         items_(items),
         slacks_(slacks),
         seconds_per_cost_(seconds_per_cost),
-        taken_(items.size()) {
-    run_.reserve(std::min(items.size(), static_cast<size_t>(limits.max_images)));
-  }
+        taken_(items.size()) {}
 
   // What keeps an image out; nothing when it fits. The first of a batch always does.
   std::optional<BatchCut> Obstacle(size_t i) const {
-    if (run_.empty()) return std::nullopt;
+    if (images_ == 0) return std::nullopt;
     const QueuedItem& item = items_[i];
-    if (static_cast<int>(run_.size()) >= limits_.max_images) return BatchCut::kImages;
-    if (!limits_.mixed_sizes && item.size != items_[run_[0]].size) return BatchCut::kSize;
+    if (images_ >= limits_.max_images) return BatchCut::kImages;
+    if (!limits_.mixed_sizes && item.size != size_) return BatchCut::kSize;
     if (cost_ + item.cost > limits_.max_cost) return BatchCut::kCost;
     if (bytes_ + item.bytes > limits_.max_bytes) return BatchCut::kBytes;
     if (EndOf(cost_ + item.cost) > std::min(slack_, slacks_[i])) return BatchCut::kDeadline;
@@ -34,7 +36,7 @@ class Filling {
   }
 
   void Add(size_t i) {
-    run_.push_back(i);
+    if (images_++ == 0) size_ = items_[i].size;
     taken_[i] = true;
     cost_ += items_[i].cost;
     bytes_ += items_[i].bytes;
@@ -44,16 +46,18 @@ class Filling {
   bool Has(size_t i) const { return taken_[i]; }
 
   // No image could be added any more.
-  bool full() const {
-    return cost_ >= limits_.max_cost || static_cast<int>(run_.size()) >= limits_.max_images;
-  }
+  bool full() const { return cost_ >= limits_.max_cost || images_ >= limits_.max_images; }
 
   // When a batch of `cost` that starts now would end.
   double EndOf(double cost) const { return cost * seconds_per_cost_; }
 
-  std::vector<size_t> TakeSorted() {
-    std::sort(run_.begin(), run_.end());
-    return std::move(run_);
+  std::vector<size_t> Taken() const {
+    std::vector<size_t> taken;
+    taken.reserve(images_);
+    for (size_t i = 0; i < taken_.size(); ++i) {
+      if (taken_[i]) taken.push_back(i);
+    }
+    return taken;
   }
 
  private:
@@ -61,8 +65,10 @@ class Filling {
   const absl::Span<const QueuedItem> items_;
   const absl::Span<const double> slacks_;
   const double seconds_per_cost_;
-  std::vector<size_t> run_;
-  std::vector<bool> taken_;
+  std::vector<char> taken_;
+  int images_ = 0;
+  // Of the first.
+  Size size_;
   double cost_ = 0;
   int64_t bytes_ = 0;
   // The least of the batch.
@@ -80,7 +86,7 @@ size_t Lead(const BatchLimits& limits, absl::Span<const QueuedItem> items,
     double cost;
   };
   std::vector<SizeWork> works;
-  std::unordered_map<uint64_t, size_t> places;
+  absl::flat_hash_map<uint64_t, size_t> places;
   for (const size_t i : alive) {
     const Size size = items[i].size;
     const uint64_t key =
@@ -106,9 +112,10 @@ BatchDecision DecideBatch(const BatchLimits& limits, absl::Span<const QueuedItem
   std::vector<size_t> alive;
   alive.reserve(items.size());
   std::vector<size_t> late;
+  const double now_seconds = Seconds(now);
   for (size_t i = 0; i < items.size(); ++i) {
     const QueuedItem& item = items[i];
-    slacks.push_back(absl::ToDoubleSeconds(item.deadline - now));
+    slacks.push_back(Seconds(item.deadline) - now_seconds);
     const bool dead = item.cancelled || slacks[i] <= 0;
     (dead ? decision.drop : slacks[i] < item.cost * seconds_per_cost ? late : alive).push_back(i);
   }
@@ -146,7 +153,7 @@ BatchDecision DecideBatch(const BatchLimits& limits, absl::Span<const QueuedItem
     if (*obstacle != BatchCut::kSize && ++passed_over > limits.max_passed_over) break;
   }
   if (!batch.Has(alive[0])) decision.skipped = alive[0];
-  decision.run = batch.TakeSorted();
+  decision.run = batch.Taken();
   return decision;
 }
 

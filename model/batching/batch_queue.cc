@@ -1,6 +1,7 @@
 #include "model/batching/batch_queue.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "model/errors.h"
@@ -40,34 +41,30 @@ Batch BatchQueue::NextBatch() {
 
 // More than a full batch and what it may pass over, so that a decision costs the same however long
 // the line is.
-BatchQueue::Window BatchQueue::Look(const BatchLimits& limits, absl::Time now) const {
+void BatchQueue::Look(const BatchLimits& limits, absl::Time now) {
   const size_t beyond = static_cast<size_t>(limits.max_passed_over) + 1;
   const size_t batch = static_cast<size_t>(limits.max_images) + beyond;
   size_t end = limits.mixed_sizes ? batch : kSameSizeReach * batch;
-  Window window;
-  window.items.reserve(std::min(end, line_.line().size()));
-  window.places.reserve(window.items.capacity());
+  window_.clear();
   double cost = 0;
   const FairLine::Line& line = line_.line();
-  for (auto it = line.begin(); it != line.end() && window.items.size() < end; ++it) {
-    const Task& task = *it->second;
+  for (auto it = line.begin(); it != line.end() && window_.size() < end; ++it) {
+    const Task& task = *it->second.task;
     const Task::Work& work = task.work();
-    QueuedItem& item = window.items.emplace_back();
+    QueuedItem& item = window_.emplace_back();
     item.size = work.image.size;
     item.cost = work.cost;
     item.bytes = work.bytes;
     item.deadline = work.deadline;
     item.cancelled = work.cancel->cancelled();
     item.skips = task.skips;
-    window.places.push_back(it);
     const bool alive = !item.cancelled && item.deadline > now;
     const bool full = cost >= limits.max_cost;
     if (alive) cost += work.cost;
     if (limits.mixed_sizes && !full && cost >= limits.max_cost) {
-      end = std::min(end, window.items.size() + beyond);
+      end = std::min(end, window_.size() + beyond);
     }
   }
-  return window;
 }
 
 Batch BatchQueue::TakeBatch() {
@@ -75,26 +72,26 @@ Batch BatchQueue::TakeBatch() {
   line_.Age(now);
   BatchLimits limits = options_.limits;
   limits.max_cost = budget_.current();
-  const Window window = Look(limits, now);
+  Look(limits, now);
   const BatchDecision decision =
-      options_.policy(limits, window.items, now, load_ == nullptr ? 0 : load_->seconds_per_cost());
-  if (decision.skipped.has_value()) ++window.places[*decision.skipped]->second->skips;
+      options_.policy(limits, window_, now, load_ == nullptr ? 0 : load_->seconds_per_cost());
+  if (decision.skipped.has_value()) {
+    ++std::next(line_.line().begin(), *decision.skipped)->second.task->skips;
+  }
 
+  std::vector<FairLine::Turn> turns(window_.size(), FairLine::Turn::kWait);
   double cost = 0;
-  for (const size_t i : decision.run) cost += window.items[i].cost;
+  for (const size_t i : decision.run) {
+    turns[i] = FairLine::Turn::kServe;
+    cost += window_[i].cost;
+  }
+  for (const size_t i : decision.drop) turns[i] = FairLine::Turn::kDrop;
   line_.AdvanceBy(cost);
-  Batch batch;
-  batch.cut = decision.cut;
-  const auto take = [&](const std::vector<size_t>& indices, bool served,
-                        std::vector<std::unique_ptr<Task>>* to) {
-    for (const size_t i : indices) {
-      to->push_back(line_.Take(window.places[i], served));
-      to->back()->queue_time = now - to->back()->enqueued;
-    }
-  };
-  take(decision.run, true, &batch.run);
-  take(decision.drop, false, &batch.dropped);
-  return batch;
+  FairLine::Taken taken = line_.Take(turns);
+  for (auto* tasks : {&taken.served, &taken.dropped}) {
+    for (const std::unique_ptr<Task>& task : *tasks) task->queue_time = now - task->enqueued;
+  }
+  return {std::move(taken.served), std::move(taken.dropped), decision.cut};
 }
 
 void BatchQueue::Close() {
@@ -113,7 +110,9 @@ size_t BatchQueue::depth() const {
 absl::Duration BatchQueue::oldest_age() const {
   MutexLock lock(&mutex_);
   absl::Time oldest = absl::InfiniteFuture();
-  for (const auto& [place, task] : line_.line()) oldest = std::min(oldest, task->enqueued);
+  for (const auto& [place, waiting] : line_.line()) {
+    oldest = std::min(oldest, waiting.task->enqueued);
+  }
   return line_.line().empty() ? absl::ZeroDuration() : clock_->Now() - oldest;
 }
 

@@ -65,14 +65,7 @@ class BatchQueue {
   absl::Duration oldest_age() const;
 
  private:
-  // The first of the line, as far as a batch may need them, with their places.
-  struct Window {
-    std::vector<QueuedItem> items;
-    std::vector<FairLine::Line::const_iterator> places;
-  };
-
-  Window Look(const BatchLimits& limits, absl::Time now) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Look(const BatchLimits& limits, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Batch TakeBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
@@ -83,6 +76,8 @@ class BatchQueue {
   mutable Mutex mutex_;
   CondVar changed_;
   FairLine line_ ABSL_GUARDED_BY(mutex_);
+  // The first of the line, as far as the batch that is being chosen may need them.
+  std::vector<QueuedItem> window_ ABSL_GUARDED_BY(mutex_);
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

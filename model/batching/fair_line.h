@@ -8,8 +8,11 @@
 #include <memory>
 #include <tuple>
 #include <unordered_map>
+#include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "model/batching/task.h"
 #include "model/types.h"
 
@@ -37,7 +40,25 @@ class FairLine {
       return std::tie(a.priority, a.start, a.sequence) < std::tie(b.priority, b.start, b.sequence);
     }
   };
-  using Line = std::map<Place, std::unique_ptr<Task>>;
+  struct Client {
+    // Virtual time at which its last image ends.
+    double finish = 0;
+    int waiting = 0;
+  };
+  struct Waiting {
+    std::unique_ptr<Task> task;
+    Client* client;
+  };
+  // A tree of large nodes: batches are read and taken from its front.
+  using Line = absl::btree_map<Place, Waiting>;
+
+  // Serve: it is going to be computed. Drop: it is not, and its client gets its turn back.
+  enum class Turn : char { kWait, kServe, kDrop };
+  // In the order of the line.
+  struct Taken {
+    std::vector<std::unique_ptr<Task>> served;
+    std::vector<std::unique_ptr<Task>> dropped;
+  };
 
   explicit FairLine(absl::Duration ageing) : ageing_(ageing) {}
 
@@ -51,19 +72,13 @@ class FairLine {
   // Work of `cost` is about to be taken as one batch.
   void AdvanceBy(double cost);
 
-  // Takes an image out. `served`: it is going to be computed; else its client gets its turn back.
-  std::unique_ptr<Task> Take(Line::const_iterator at, bool served);
+  // Takes images out: `turns` says what becomes of each of the first in line.
+  Taken Take(absl::Span<const Turn> turns);
 
   // Clients that are remembered; bounded by those that wait and those served lately.
   size_t clients() const { return clients_.size(); }
 
  private:
-  struct Client {
-    // Virtual time at which its last image ends.
-    double finish = 0;
-    int waiting = 0;
-  };
-
   void Forget();
 
   const absl::Duration ageing_;

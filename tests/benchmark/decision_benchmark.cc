@@ -1,11 +1,12 @@
 // How long a worker is kept by the choice of its next batch while 1,000 images wait. Prints one
 // line of JSON per case, in microseconds of processor time.
-//   decision_benchmark [ROUNDS]
+//   decision_benchmark [ROUNDS [CASE]]
 #include <time.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -90,7 +91,9 @@ void Measure(const Case& what, int rounds) {
 
 int Main(int argc, char** argv) {
   const int rounds = argc > 1 ? std::atoi(argv[1]) : 2000;
-  for (const Case& what : kCases) Measure(what, rounds);
+  for (const Case& what : kCases) {
+    if (argc < 3 || std::strcmp(argv[2], what.name) == 0) Measure(what, rounds);
+  }
   return 0;
 }
 

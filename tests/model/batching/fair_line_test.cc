@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 
@@ -12,6 +13,7 @@ namespace {
 
 using testing::ElementsAre;
 
+using Turn = FairLine::Turn;
 constexpr absl::Duration kAgeing = absl::Seconds(1);
 
 class FairLineTest : public testing::Test {
@@ -33,14 +35,14 @@ class FairLineTest : public testing::Test {
   std::vector<int> Names() {
     line_.Age(now_);
     std::vector<int> names;
-    for (const auto& [place, task] : line_.line()) names.push_back(NameOf(*task));
+    for (const auto& [place, waiting] : line_.line()) names.push_back(NameOf(*waiting.task));
     return names;
   }
 
   std::unique_ptr<Task> Serve() {
     line_.Age(now_);
-    line_.AdvanceBy(line_.line().begin()->second->work().cost);
-    return line_.Take(line_.line().begin(), true);
+    line_.AdvanceBy(line_.line().begin()->second.task->work().cost);
+    return std::move(line_.Take({Turn::kServe}).served[0]);
   }
 
   absl::Time now_ = absl::UnixEpoch();
@@ -114,13 +116,31 @@ TEST_F(FairLineTest, GreaterPriorityNumbersGiveWayUntilTheyHaveAged) {
 TEST_F(FairLineTest, WorkThatWasDroppedIsNotCharged) {
   for (int i = 0; i < 20; ++i) Add(1, 1, 10);
   Add(2, 2, 10);
-  for (int dropped = 0; dropped < 19; ++dropped) {
-    auto at = line_.line().begin();
-    while (NameOf(*at->second) != 1) ++at;
-    line_.Take(at, false);
-  }
+  std::vector<Turn> turns;
+  for (const int name : Names()) turns.push_back(name == 1 ? Turn::kDrop : Turn::kWait);
+  *std::find(turns.rbegin(), turns.rend(), Turn::kDrop) = Turn::kWait;
+  EXPECT_EQ(line_.Take(turns).dropped.size(), 19u);
   Add(3, 1, 10);
   EXPECT_THAT(Names(), ElementsAre(2, 3, 1)) << "as if the 19 had never come";
+}
+
+TEST_F(FairLineTest, TakesWhoHasATurnAndLeavesTheOthersInOrder) {
+  for (int i = 0; i < 100; ++i) Add(i, i % 7);
+  const std::vector<int> before = Names();
+  std::vector<Turn> turns;
+  for (int i = 0; i < 90; ++i) turns.push_back(static_cast<Turn>(i * 5 % 3));
+  const FairLine::Taken taken = line_.Take(turns);
+  std::vector<int> served;
+  std::vector<int> dropped;
+  for (const auto& task : taken.served) served.push_back(NameOf(*task));
+  for (const auto& task : taken.dropped) dropped.push_back(NameOf(*task));
+  std::vector<int> expected[3];
+  for (size_t i = 0; i < before.size(); ++i) {
+    expected[i < turns.size() ? static_cast<int>(turns[i]) : 0].push_back(before[i]);
+  }
+  EXPECT_EQ(Names(), expected[static_cast<int>(Turn::kWait)]);
+  EXPECT_EQ(served, expected[static_cast<int>(Turn::kServe)]);
+  EXPECT_EQ(dropped, expected[static_cast<int>(Turn::kDrop)]);
 }
 
 TEST_F(FairLineTest, ForgetsClientsThatLeft) {
