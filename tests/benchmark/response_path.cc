@@ -3,16 +3,13 @@
 //   response_path [MEBIBYTES_PER_ANSWER] [SECONDS]
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
-#include <gtest/gtest.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 
+#include "tests/benchmark/client_process.h"
 #include "tests/testing/test_server.h"
 
 namespace radio {
@@ -46,17 +43,8 @@ class ReadyEngine : public Engine {
   const Bytes features_;
 };
 
-double CpuSeconds(int who) {
-  rusage usage{};
-  getrusage(who, &usage);
-  const auto seconds = [](const timeval& t) { return t.tv_sec + t.tv_usec * 1e-6; };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
-// Reads an address from `fd`, calls for `seconds`, prints how many answers came.
-int RunClient(int fd, double seconds, int out) {
-  char address[64] = {};
-  if (read(fd, address, sizeof(address) - 1) <= 0) return 1;
+// Calls for `seconds` and throws the answers away.
+bool CallFor(double seconds, const std::string& address, Traffic* traffic) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
   grpc::GenericStub stub(
@@ -65,7 +53,6 @@ int RunClient(int fd, double seconds, int out) {
   *request.add_images() = PixelImage(16, 16, 1);
   request.add_outputs()->set_features(true);
   const grpc::Slice slice(request.SerializeAsString());
-  int64_t totals[2] = {0, 0};
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
   while (std::chrono::steady_clock::now() < end) {
     grpc::ClientContext context;
@@ -81,47 +68,33 @@ int RunClient(int fd, double seconds, int out) {
     queue.Next(&tag, &ok);
     if (!status.ok()) {
       std::fprintf(stderr, "%s\n", status.error_message().c_str());
-      return 1;
+      return false;
     }
-    ++totals[0];
-    totals[1] += static_cast<int64_t>(response.Length());
+    ++traffic->answers;
+    traffic->bytes += static_cast<int64_t>(response.Length());
   }
-  return write(out, totals, sizeof(totals)) == sizeof(totals) ? 0 : 1;
+  return true;
 }
 
 int Main(int argc, char** argv) {
   const double mebibytes = argc > 1 ? std::atof(argv[1]) : 5;
   const double seconds = argc > 2 ? std::atof(argv[2]) : 5;
-  int to_client[2];
-  int from_client[2];
-  if (pipe(to_client) != 0 || pipe(from_client) != 0) return 1;
-  // Before gRPC has any threads.
-  const pid_t client = fork();
-  if (client == 0) _exit(RunClient(to_client[0], seconds, from_client[1]));
-
   const auto tokens = static_cast<int64_t>(mebibytes * 1048576 / 32);
-  auto server =
-      server::Server::Start(TestServer::Config({}),
-                            [&](const server::EngineSource&,
-                                const ModelSpec& spec) -> absl::StatusOr<std::unique_ptr<Engine>> {
-                              return std::make_unique<ReadyEngine>(spec, tokens);
-                            });
-  if (!server.ok()) return 1;
-  const double cpu = CpuSeconds(RUSAGE_SELF);
-  const std::string& address = (*server)->grpc_address();
-  if (write(to_client[1], address.data(), address.size()) < 0) return 1;
-  int64_t totals[2] = {0, 0};
-  close(from_client[1]);
-  const bool counted = read(from_client[0], totals, sizeof(totals)) == sizeof(totals);
-  const double used = CpuSeconds(RUSAGE_SELF) - cpu;
-  int status = 0;
-  waitpid(client, &status, 0);
-  if (!counted || totals[0] == 0) return 1;
+  const auto measured = MeasureTraffic(
+      [&](const server::EngineSource&,
+          const ModelSpec& spec) -> absl::StatusOr<std::unique_ptr<Engine>> {
+        return std::make_unique<ReadyEngine>(spec, tokens);
+      },
+      [&](const std::string& address, Traffic* traffic) {
+        return CallFor(seconds, address, traffic);
+      });
+  if (!measured.has_value()) return 1;
+  const auto answers = static_cast<double>(measured->traffic.answers);
   std::printf(
-      "{\"benchmark\":\"response_path\",\"mebibytes\":%.2f,\"answers\":%lld,\"gb_per_s\":%.3f,"
+      "{\"benchmark\":\"response_path\",\"mebibytes\":%.2f,\"answers\":%.0f,\"gb_per_s\":%.3f,"
       "\"server_cpu_ms_per_answer\":%.3f,\"client_cpu_ms_per_answer\":%.3f}\n",
-      mebibytes, static_cast<long long>(totals[0]), totals[1] / seconds / 1e9,
-      used * 1e3 / totals[0], CpuSeconds(RUSAGE_CHILDREN) * 1e3 / totals[0]);
+      mebibytes, answers, static_cast<double>(measured->traffic.bytes) / seconds / 1e9,
+      measured->server_cpu_seconds * 1e3 / answers, measured->client_cpu_seconds * 1e3 / answers);
   return 0;
 }
 

@@ -17,8 +17,8 @@ PROGRAMS = [
     "//tests/benchmark:engine_benchmark",
     "//tests/benchmark:preprocess_benchmark",
     "//tests/benchmark:decision_benchmark",
+    "//tests/benchmark:front_end",
     "//tests/benchmark:response_path",
-    "//tests/load:stub_server",
     "//server/main:radio_server",
     "//client:radio",
 ]
@@ -34,7 +34,7 @@ TARGETS = {
     "service_over_engine": (0.95, None),
     "idle_p50_over_engine_ms": (None, 2),
     "idle_p99_over_engine_ms": (None, 5),
-    "front_end_images_per_second": (20000, None),
+    **{f"front_end_{mode}_images_per_second": (20000, None) for mode in ("calls", "eights", "stream")},
     "response_gb_per_second": (1.5, None),
     "response_server_cpu_ms": (None, 2),
     "encode_over_bench": (0.9, None),
@@ -140,7 +140,7 @@ def main():
         }
         (fast, fast_ceiling), (slow, slow_ceiling) = rates["bfloat16"], rates["float32"]
         result["bfloat16"]["bfloat16_of_machine"] = (fast / slow) / (fast_ceiling / slow_ceiling)
-        result["front end"] = service.without_a_model(folder, seconds / 2)
+        result["front end"] = service.without_a_model(seconds / 2)
         result["batch decision"] = decisions()
         result["preprocess"] = preprocess()
         result["python client"] = python_client(folder, model, options.quick)

@@ -9,11 +9,10 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path += [str(REPOSITORY / "tests" / folder) for folder in ("integration", "load")]
 from served import Server  # noqa: E402
-from stub import Stub, bench  # noqa: E402
+from stub import bench  # noqa: E402
 
 # Those of engine_benchmark's packed mix.
 MIX = ["224x224", "224x336", "336x224", "432x432", "512x384"]
-RESPONSE_PATH = REPOSITORY / "bazel-bin/tests/benchmark/response_path"
 
 
 def report_of(server, sizes, **options):
@@ -48,17 +47,21 @@ def around_the_engine(folder, artefact, engine, seconds):
     }
 
 
-def without_a_model(folder, seconds):
-    """An engine that takes no time: scheduler, front end and load generator share the machine."""
-    server = Stub(folder, arguments=["--batch_time_ms=0"])
-    try:
-        report = report_of(server, ["16x16"], concurrency=64, duration=seconds, warmup=1)
-    finally:
-        server.close()
-    done = subprocess.run([RESPONSE_PATH, "5", str(seconds)], check=True, capture_output=True, text=True)
-    response = json.loads(done.stdout)
-    return {
-        "front_end_images_per_second": report["images_per_second"],
+def line_of(program, *arguments):
+    """What a benchmark prints, as a dictionary."""
+    command = [REPOSITORY / "bazel-bin/tests/benchmark" / program, *map(str, arguments)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def without_a_model(seconds):
+    """An engine that takes no time: scheduler, front end and a client share the machine."""
+    figures = {}
+    for mode in ("calls", "eights", "stream"):
+        report = line_of("front_end", mode, seconds)
+        figures[f"front_end_{mode}_images_per_second"] = report["images_per_s"]
+        figures[f"front_end_{mode}_server_cpu_us"] = report["server_cpu_us_per_image"]
+    response = line_of("response_path", 5, seconds)
+    return figures | {
         "response_gb_per_second": response["gb_per_s"],
         "response_server_cpu_ms": response["server_cpu_ms_per_answer"],
     }
