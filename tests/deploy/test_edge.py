@@ -1,6 +1,5 @@
 """The Envoy profile: valid, and doing what it is for."""
 
-import contextlib
 import re
 import time
 
@@ -11,7 +10,6 @@ import yaml
 grpc = pytest.importorskip("grpc", reason="grpcio is not installed (PyPI)")
 import chart  # noqa: E402
 import edge  # noqa: E402
-import live  # noqa: E402
 
 CONFIG = yaml.safe_load((edge.PROFILE / "envoy.yaml").read_text())
 CLUSTER = CONFIG["static_resources"]["clusters"][0]
@@ -60,13 +58,6 @@ def test_numbers_agree_with_the_servers_configuration():
 def test_health_checks_ask_for_a_name_that_the_server_knows():
     (check,) = CLUSTER["health_checks"]
     assert check["grpc_health_check"]["service_name"] in chart.health_names()
-
-
-@pytest.fixture
-def closing():
-    """Whatever a test starts ends with it."""
-    with contextlib.ExitStack() as stack:
-        yield stack
 
 
 @pytest.fixture
@@ -140,36 +131,3 @@ def test_binary_headers_end_at_the_edge(slow_servers, one_server_behind_envoy):
         channel.unary_unary("/radio.v1.FeatureService/ListModels")(b"", timeout=10, metadata=metadata)
     assert slow_servers[0].metadata.get("note") == "x"
     assert "note-bin" not in slow_servers[0].metadata
-
-
-def test_a_rolling_restart_under_load_loses_nothing(api, tmp_path_factory, closing, proved):
-    edge.program()  # Before anything is started.
-    ports = [edge.free_port() for _ in range(3)]
-
-    def start(port):
-        extra = "intra_op_threads: 1"
-        server = live.start_server(tmp_path_factory.mktemp("server"), extra, f"127.0.0.1:{port}")
-        closing.callback(server.stop)
-        return server
-
-    servers = [start(port) for port in ports]
-    envoy = edge.Envoy(tmp_path_factory.mktemp("envoy"), [s.grpc for s in servers])
-    closing.callback(envoy.stop)
-    stub = api.FeatureServiceStub(closing.enter_context(envoy.channel()))
-    tensor = api.Tensor(data_type=api.DATA_TYPE_UINT8, shape=[64, 64, 3], data=bytes(64 * 64 * 3))
-    request = api.ExtractRequest(images=[api.Image(tensor=tensor)])
-
-    def extract():
-        (result,) = stub.Extract(request, timeout=30).results
-        assert result.status.code == 0
-
-    callers = edge.Callers(3, extract)
-    closing.callback(callers.stop)
-    for server, port in zip(servers, ports, strict=True):
-        assert server.stop() == 0
-        start(port)
-        assert edge.wait_until(lambda: envoy.healthy() == 3, 60)
-    callers.stop()
-    assert not callers.failures, (len(callers.failures), callers.calls, callers.failures[0])
-    assert callers.calls > 100
-    proved(f"3 servers restarted one by one behind Envoy: {callers.calls} calls, {callers.repeated} repeated, 0 lost")
