@@ -1,4 +1,5 @@
-#include "model/ops/kernel_rows.h"
+#include <ATen/ops/empty.h>
+
 #include "model/ops/norm_row.h"
 #include "model/ops/norm_rules.h"
 #include "model/ops/operators.h"
@@ -24,9 +25,7 @@ void AddNormRows(const LayerNorm& norm, const at::Tensor& residual, const In* ad
 template <typename In>
 at::Tensor AddNormTo(const LayerNorm& norm, const at::Tensor& residual, const void* addend,
                      at::ScalarType dtype) {
-  // Linears come next.
-  at::Tensor output =
-      EmptyRows(residual.size(0), residual.size(1), residual.options().dtype(dtype));
+  at::Tensor output = at::empty(residual.sizes(), residual.options().dtype(dtype));
   const auto run = [&](auto* target) {
     AddNormRows(norm, residual, static_cast<const In*>(addend), target);
   };

@@ -38,10 +38,10 @@ at::Tensor PositionEmbedding(const at::Tensor& table, at::IntArrayRef heights,
 at::Tensor VarlenAttention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                            const at::Tensor& cu_seqlens, int64_t max_seqlen, double scale);
 
-// act(input weight^T + bias) + residual. input: [..., K]; weight: [N, K], plain or reordered by
-// mkldnn::_reorder_linear_weight; bias: [N]; residual: [..., N]; activation: "none" or "gelu"
-// (exact). Returns [..., N]. Rows of a float32 [M, K] with a plain weight on the CPU are the same
-// bits for every M where MKL's products allow it (see linear.cc), else equal within rounding.
+// act(input weight^T + bias) + residual. input: [..., K]; weight: [N, K], plain or of PackWeight
+// (bfloat16_linear.h); bias: [N]; residual: [..., N]; activation: "none" or "gelu" (exact). Returns
+// [..., N]. On the CPU a row is the same bits whatever the others are, with a packed weight; with a
+// plain one in float32 where MKL's products allow it (see linear.cc), else equal within rounding.
 at::Tensor Linear(const at::Tensor& input, const at::Tensor& weight,
                   const std::optional<at::Tensor>& bias, const std::optional<at::Tensor>& residual,
                   std::string_view activation);

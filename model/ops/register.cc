@@ -34,8 +34,5 @@ TORCH_LIBRARY_IMPL(radio, CPU, m) {
   m.impl("gather_outputs", &GatherOutputs);
 }
 
-// A reordered weight is an opaque mkldnn tensor; it alone decides the dispatch.
-TORCH_LIBRARY_IMPL(radio, MkldnnCPU, m) { m.impl("linear", &Linear); }
-
 }  // namespace
 }  // namespace radio::ops

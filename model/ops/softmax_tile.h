@@ -6,21 +6,29 @@
 
 namespace radio::ops {
 
-// Columns of a tile are padded to a multiple of this.
-inline constexpr int64_t kTileColumns = 32;
-
 // What a row of queries has seen of its segment so far. Starts as {-infinity, 0}.
 struct RowState {
   float largest;
   float sum;
 };
 
-// One row of scores [columns], of which the first `valid` count. Writes exp(scale * score -
-// largest) as bfloat16 bits to `weights` [columns], brings `state` up to date and multiplies
-// `output` [channels], the weighted sum so far, by what the new largest score makes of the old
-// weights. `columns` is a multiple of kTileColumns, `scores` is overwritten. `scale` > 0.
-void SoftmaxRow(float* scores, int64_t columns, int64_t valid, float scale, RowState* state,
-                float* output, int64_t channels, uint16_t* weights);
+// Scores of `rows` queries with `columns` keys, of which the first `valid` count.
+struct ScoreTile {
+  // [rows, columns], overwritten.
+  float* scores;
+  int64_t rows;
+  // A multiple of kInnerStep of block_product.h.
+  int64_t columns;
+  int64_t valid;
+  // Of the scores; positive.
+  float scale;
+};
+
+// Writes exp(scale * score - largest) of a tile as bfloat16 bits to `weights`, as the left side of
+// a product (block_product.h); brings `states` [rows] up to date and multiplies `output` [rows,
+// channels], the weighted sums so far, by what the new largest scores make of the old weights.
+void SoftmaxTile(const ScoreTile& tile, RowState* states, float* output, int64_t channels,
+                 uint16_t* weights);
 
 }  // namespace radio::ops
 

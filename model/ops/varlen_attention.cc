@@ -1,17 +1,9 @@
-#include <ATen/TensorOperators.h>
 #include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu.h>
-#include <ATen/ops/allclose.h>
-#include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/sin.h>
-#include <c10/core/InferenceMode.h>
 
-#include <exception>
 #include <vector>
 
 #include "model/ops/bfloat16_attention.h"
-#include "model/ops/cpu_features.h"
-#include "model/ops/kernel_rows.h"
 #include "model/ops/operators.h"
 
 namespace radio::ops {
@@ -91,35 +83,12 @@ void AttendRuns(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
   }
 }
 
-// Whether the project's kernel gives what LibTorch's gives, on a small problem with an odd length:
-// it stands on a product that LibTorch promises to nobody.
-bool OwnKernelAgrees() {
-  const c10::InferenceMode inference;
-  // No random numbers: the generator belongs to others.
-  const at::Tensor wave = at::sin(at::arange(75 * 3 * 2 * 32, at::kFloat) * 0.37f);
-  const at::Tensor qkv = wave.view({75, 3, 2, 32}).to(at::kBFloat16);
-  const at::Tensor q = qkv.select(1, 0);
-  const at::Tensor k = qkv.select(1, 1);
-  const at::Tensor v = qkv.select(1, 2);
-  const std::vector<Run> runs = {{0, 1, 75}};
-  const at::Tensor expected = at::empty(q.sizes(), q.options());
-  const at::Tensor actual = at::empty(q.sizes(), q.options());
-  try {
-    AttendRuns(q, k, v, runs, 0.2, expected);
-    Bfloat16Attention(q, k, v, SegmentsOf(runs), 0.2, BrgemmProduct, actual);
-  } catch (const std::exception&) {
-    return false;
-  }
-  return at::allclose(actual.to(at::kFloat), expected.to(at::kFloat), 2e-2, 2e-2);
-}
-
 // The project's kernel is for processors with bfloat16 products. Where they have AMX, LibTorch's
 // own packs for the units too, but compiles kernels for every length that it meets.
 bool UseOwnKernel(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-  if (q.scalar_type() != at::kBFloat16 || q.size(2) % 2 != 0) return false;
+  if (q.scalar_type() != at::kBFloat16) return false;
   if (q.stride(2) != 1 || k.stride(2) != 1 || v.stride(2) != 1) return false;
-  static const bool usable = HasBfloat16Units() && OwnKernelAgrees();
-  return usable;
+  return HasBlockUnit();
 }
 
 }  // namespace
@@ -128,10 +97,9 @@ at::Tensor VarlenAttention(const at::Tensor& q, const at::Tensor& k, const at::T
                            const at::Tensor& cu_seqlens, int64_t /*max_seqlen*/, double scale) {
   CheckArguments(q, k, v, cu_seqlens);
   const std::vector<Run> runs = FindRuns(cu_seqlens, q.size(0));
-  // A linear comes next.
-  at::Tensor output = EmptyRows(q.size(0), q.size(1) * q.size(2), q.options()).view(q.sizes());
+  at::Tensor output = at::empty(q.sizes(), q.options());
   if (UseOwnKernel(q, k, v)) {
-    Bfloat16Attention(q, k, v, SegmentsOf(runs), scale, BrgemmProduct, output);
+    Bfloat16Attention(q, k, v, SegmentsOf(runs), scale, BestBlockUnit(), output);
   } else {
     AttendRuns(q, k, v, runs, scale, output);
   }

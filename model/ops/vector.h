@@ -17,6 +17,13 @@
 #endif
 #define RADIO_VECTOR_INLINE __attribute__((always_inline)) inline
 
+// Before a function that is only called where HasBfloat16Units() and may use StoreByUnit.
+#ifdef __x86_64__
+#define RADIO_BFLOAT16_UNITS __attribute__((target("avx512f,avx512bf16")))
+#else
+#define RADIO_BFLOAT16_UNITS
+#endif
+
 namespace radio::ops {
 
 inline constexpr int kLanes = 16;
@@ -53,10 +60,41 @@ RADIO_VECTOR_INLINE void Store(const Floats& values, uint16_t* target) {
   std::memcpy(target, &rounded, sizeof(rounded));
 }
 
+// The same in one instruction, which the compiler has no name for outside of functions that may use
+// it; by shifts and sums the rounding takes as long as an exponential.
+RADIO_VECTOR_INLINE void StoreByUnit(const Floats& values, uint16_t* target) {
+#ifdef __x86_64__
+  Shorts rounded;
+  __asm__("vcvtneps2bf16 %1, %0" : "=v"(rounded) : "v"(values));
+  std::memcpy(target, &rounded, sizeof(rounded));
+#else
+  Store(values, target);
+#endif
+}
+
+template <bool kByUnit>
+RADIO_VECTOR_INLINE void StoreBits(const Floats& values, uint16_t* target) {
+  kByUnit ? StoreByUnit(values, target) : Store(values, target);
+}
+
+// Lanes in halves: one after the other, each would wait for the one before.
 RADIO_VECTOR_INLINE float Sum(const Floats& values) {
-  float sum = 0.0f;
-  for (int lane = 0; lane < kLanes; ++lane) sum += values[lane];
-  return sum;
+  float lanes[kLanes];
+  Store(values, lanes);
+  for (int half = kLanes / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+  }
+  return lanes[0];
+}
+
+RADIO_VECTOR_INLINE float Max(const Floats& values) {
+  float lanes[kLanes];
+  Store(values, lanes);
+  for (int half = kLanes / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i)
+      lanes[i] = lanes[i + half] > lanes[i] ? lanes[i + half] : lanes[i];
+  }
+  return lanes[0];
 }
 
 }  // namespace radio::ops

@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/linear.h>
 #include <ATen/ops/randn.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/jit/api/module.h>
@@ -10,34 +11,50 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <optional>
+#include <string_view>
 
 #include "absl/strings/match.h"
 #include "model/ops/cpu_features.h"
-#include "model/ops/operators.h"
 
 namespace radio {
 namespace {
 
-at::Tensor Prepack(const at::Tensor& weight) {
+using Linear = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
+                          std::string_view, c10::List<std::optional<at::Scalar>>,
+                          std::optional<std::string_view>);
+
+// `weight` in oneDNN's own layout, and the product with it. LibTorch exports no C++ declaration of
+// these two.
+at::Tensor Reorder(const at::Tensor& weight) {
   return c10::Dispatcher::singleton()
       .findSchemaOrThrow("mkldnn::_reorder_linear_weight", "")
       .typed<at::Tensor(const at::Tensor&, std::optional<int64_t>)>()
       .call(weight, 1024);
 }
 
-// Seconds of one product [rows, inner] x [outer, inner]^T at its best.
+at::Tensor OneDnnLinear(const at::Tensor& input, const at::Tensor& weight) {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("mkldnn::_linear_pointwise", "")
+                             .typed<Linear>();
+  return op.call(input, weight, {}, "none", c10::List<std::optional<at::Scalar>>(), "none");
+}
+
+// Seconds of one product [rows, inner] x [outer, inner]^T at LibTorch's best.
 double BestProduct(int64_t rows, int64_t outer, int64_t inner, at::ScalarType type, int repeats,
                    double (*seconds)()) {
   const at::Tensor input = at::randn({rows, inner}).to(type);
   const at::Tensor weight = at::randn({outer, inner}).to(type);
-  const at::Tensor packed = Prepack(weight);
+  const at::Tensor reordered = Reorder(weight);
   double best = std::numeric_limits<double>::max();
+  const auto time = [&](const auto& product) {
+    const double start = seconds();
+    product();
+    best = std::min(best, seconds() - start);
+  };
   for (int i = 0; i < repeats; ++i) {
-    for (const at::Tensor& w : {weight, packed}) {
-      const double start = seconds();
-      ops::Linear(input, w, {}, {}, "none");
-      best = std::min(best, seconds() - start);
-    }
+    time([&] { at::linear(input, weight); });
+    time([&] { OneDnnLinear(input, reordered); });
   }
   return best;
 }

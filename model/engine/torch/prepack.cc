@@ -1,6 +1,5 @@
 #include "model/engine/torch/prepack.h"
 
-#include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/csrc/jit/passes/inliner.h>
 
@@ -8,6 +7,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+
+#include "model/ops/bfloat16_linear.h"
 
 namespace radio {
 namespace {
@@ -19,9 +20,6 @@ using torch::jit::Value;
 
 // Attribute names from the module down to a tensor, e.g. blocks, 0, attn, qkv, weight.
 using Path = std::vector<std::string>;
-
-// Packing depends little on the number of rows; this is oneDNN's hint, in tokens.
-constexpr int64_t kTypicalRows = 1024;
 
 // Where `value` lies in the module, if it is an attribute at all.
 std::optional<Path> PathOf(const Value* value, const Value* self) {
@@ -63,17 +61,9 @@ void CollectUses(torch::jit::Block* block, const Value* self, std::map<Path, Use
   }
 }
 
-at::Tensor Pack(const at::Tensor& weight) {
-  static const auto op = c10::Dispatcher::singleton()
-                             .findSchemaOrThrow("mkldnn::_reorder_linear_weight", "")
-                             .typed<at::Tensor(const at::Tensor&, std::optional<int64_t>)>();
-  return op.call(weight, kTypicalRows);
-}
-
 }  // namespace
 
-int PackLinearWeights(Module* module, const std::vector<std::string>& methods,
-                      at::ScalarType dtype) {
+int PackLinearWeights(Module* module, const std::vector<std::string>& methods) {
   std::map<Path, Uses> uses;
   for (const std::string& name : methods) {
     const auto method = module->find_method(name);
@@ -88,8 +78,8 @@ int PackLinearWeights(Module* module, const std::vector<std::string>& methods,
     Module owner = *module;
     for (size_t i = 0; i + 1 < path.size(); ++i) owner = owner.attr(path[i]).toModule();
     const at::Tensor weight = owner.attr(path.back()).toTensor();
-    if (weight.scalar_type() != dtype) continue;
-    owner.setattr(path.back(), Pack(weight));
+    if (!ops::IsPackable(weight)) continue;
+    owner.setattr(path.back(), ops::PackWeight(weight));
     ++packed;
   }
   return packed;

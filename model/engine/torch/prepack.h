@@ -1,4 +1,4 @@
-// Weights of `radio::linear` in the layout that oneDNN multiplies fastest.
+// Weights of `radio::linear` in the order in which the processor's matrix units read them.
 #ifndef RADIO_MODEL_ENGINE_TORCH_PREPACK_H_
 #define RADIO_MODEL_ENGINE_TORCH_PREPACK_H_
 
@@ -9,13 +9,12 @@
 
 namespace radio {
 
-// Replaces every parameter of `module` (on the CPU) of type `dtype` that its `methods` use as the
-// weight of radio::linear, and for nothing else but its dtype, by a tensor in oneDNN's own layout;
-// the plain copy is freed. radio::linear then fuses activation and residual. Returns how many were
-// replaced. Methods that the module lacks are skipped. The module can neither be moved nor saved
-// afterwards.
-int PackLinearWeights(torch::jit::Module* module, const std::vector<std::string>& methods,
-                      at::ScalarType dtype);
+// Replaces every bfloat16 parameter of `module` (on the CPU) that its `methods` use as the weight
+// of radio::linear, and for nothing else but its dtype, by ops::PackWeight of it; the plain copy is
+// freed. Returns how many were replaced. Methods that the module lacks are skipped, and so are
+// weights that ops::IsPackable does not take; float32 stays plain. The module can neither be moved
+// nor saved afterwards.
+int PackLinearWeights(torch::jit::Module* module, const std::vector<std::string>& methods);
 
 }  // namespace radio
 

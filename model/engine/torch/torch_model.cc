@@ -10,6 +10,7 @@
 
 #include "model/engine/torch/prepack.h"
 #include "model/engine/torch/torch_errors.h"
+#include "model/ops/block_product.h"
 #include "model/ops/cpu_features.h"
 
 namespace radio {
@@ -46,9 +47,7 @@ torch::jit::Module LoadModule(const std::string& file, c10::Device device) {
   module.eval();
   if (device.is_cpu()) {
     if (ops::HasBfloat16Units()) {
-      // float32 stays plain: packed it is no faster (0.98-1.03x), and its last bits depend on the
-      // batch.
-      PackLinearWeights(&module, {"forward", "summary", "features"}, at::kBFloat16);
+      if (ops::HasBlockUnit()) PackLinearWeights(&module, {"forward", "summary", "features"});
     } else {
       // The same weights in float32: at least as exact, for twice the memory.
       WidenBfloat16(module);

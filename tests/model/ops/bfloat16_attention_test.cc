@@ -5,35 +5,12 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
-#include <mutex>
-#include <set>
-#include <tuple>
 
-#include "model/ops/cpu_features.h"
+#include "model/ops/block_product.h"
 #include "tests/model/ops/attention_reference.h"
 
 namespace radio::ops {
 namespace {
-
-std::mutex shapes_mutex;
-std::set<std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, bool>> shapes;
-
-// The product as its comment defines it: what a processor without the units can be tested with.
-void PlainProduct(int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb, int64_t ldc, bool add,
-                  const c10::BFloat16* a, const c10::BFloat16* b, float* c) {
-  for (int64_t i = 0; i < m; ++i) {
-    for (int64_t j = 0; j < n; ++j) {
-      float sum = add ? c[i * ldc + j] : 0.0f;
-      for (int64_t l = 0; l < k; ++l) {
-        sum += static_cast<float>(a[i * lda + l]) *
-               static_cast<float>(b[(l / 2) * ldb * 2 + j * 2 + l % 2]);
-      }
-      c[i * ldc + j] = sum;
-    }
-  }
-  const std::lock_guard<std::mutex> lock(shapes_mutex);
-  shapes.emplace(m, n, k, lda, ldb, ldc, add);
-}
 
 std::vector<Segment> SegmentsOf(const std::vector<int>& offsets) {
   std::vector<Segment> segments;
@@ -44,9 +21,9 @@ std::vector<Segment> SegmentsOf(const std::vector<int>& offsets) {
 }
 
 at::Tensor Attend(const Qkv& in, const std::vector<int>& offsets,
-                  PairProduct product = PlainProduct) {
+                  const BlockUnit& unit = kPortableUnit) {
   const at::Tensor output = at::empty(in.q.sizes(), in.q.options());
-  Bfloat16Attention(in.q, in.k, in.v, SegmentsOf(offsets), kScale, product, output);
+  Bfloat16Attention(in.q, in.k, in.v, SegmentsOf(offsets), kScale, unit, output);
   return output;
 }
 
@@ -87,19 +64,20 @@ TEST(Bfloat16AttentionTest, NanFillsItsSegmentAndNoOther) {
   }
 }
 
-TEST(Bfloat16AttentionTest, FewShapesWhateverTheLengths) {
-  shapes.clear();
-  for (int length = 1; length < 700; length += 7) {
-    Attend(RandomQkv(length, 1, 16, at::kBFloat16), {0, length});
-  }
-  // 16 widths of a key tile, 2 heights of a query tile, 2 products.
-  EXPECT_LE(shapes.size(), 64u);
+TEST(Bfloat16AttentionTest, BitsDoNotDependOnOtherSegments) {
+  const Qkv in = RandomQkv(700, 2, 80, at::kBFloat16);
+  const at::Tensor packed = Attend(in, {0, 211, 500, 700});
+  const auto middle = [](const at::Tensor& t) { return t.narrow(0, 211, 289); };
+  const at::Tensor alone = Attend({middle(in.q), middle(in.k), middle(in.v)}, {0, 289});
+  EXPECT_TRUE(middle(packed).equal(alone));
 }
 
-TEST(Bfloat16AttentionTest, BrgemmIsThatProduct) {
-  if (!HasBfloat16Units()) GTEST_SKIP() << "this processor has no bfloat16 units";
-  const Qkv in = RandomQkv(kOffsets.back(), 2, 80, at::kBFloat16);
-  EXPECT_LT(Distance(Attend(in, kOffsets, BrgemmProduct), in, kOffsets), 4e-2);
+TEST(Bfloat16AttentionTest, BestUnitComputesIt) {
+  if (!HasBlockUnit()) GTEST_SKIP() << "this processor has no bfloat16 units";
+  for (const int64_t head_dim : {64, 80}) {
+    const Qkv in = RandomQkv(kOffsets.back(), 2, head_dim, at::kBFloat16);
+    EXPECT_LT(Distance(Attend(in, kOffsets, BestBlockUnit()), in, kOffsets), 4e-2) << head_dim;
+  }
 }
 
 }  // namespace

@@ -1,7 +1,10 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/dispatch/Dispatcher.h>
-#include <ATen/ops/full.h>
+#include <ATen/ops/allclose.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/linear.h>
 #include <ATen/ops/randn.h>
+#include <ATen/ops/zeros.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/util/Exception.h>
 #include <gmock/gmock.h>
@@ -9,12 +12,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <set>
 #include <string>
 #include <tuple>
+#include <utility>
 
-#include "model/ops/cpu_features.h"
-#include "model/ops/kernel_rows.h"
+#include "model/ops/bfloat16_linear.h"
 #include "model/ops/operators.h"
 
 namespace radio::ops {
@@ -22,13 +24,6 @@ namespace {
 
 using testing::HasSubstr;
 using testing::ThrowsMessage;
-
-at::Tensor Reorder(const at::Tensor& weight) {
-  return c10::Dispatcher::singleton()
-      .findSchemaOrThrow("mkldnn::_reorder_linear_weight", "")
-      .typed<at::Tensor(const at::Tensor&, std::optional<int64_t>)>()
-      .call(weight, 1024);
-}
 
 // Through the dispatcher, as a module calls it.
 at::Tensor Call(const at::Tensor& input, const at::Tensor& weight,
@@ -67,11 +62,11 @@ double Distance(const at::Tensor& actual, const at::Tensor& input, const at::Ten
   return distance;
 }
 
-// Rows; bias; residual; GELU; reordered weight.
-class LinearTest : public testing::TestWithParam<std::tuple<int, bool, bool, bool, bool>> {};
+// Rows; bias; residual; GELU.
+class LinearTest : public testing::TestWithParam<std::tuple<int, bool, bool, bool>> {};
 
 TEST_P(LinearTest, IsActivationOfTheProductPlusResidual) {
-  const auto [rows, with_bias, with_residual, gelu, reordered] = GetParam();
+  const auto [rows, with_bias, with_residual, gelu] = GetParam();
   const c10::InferenceMode inference;
   const at::Tensor input = at::randn({rows, 72});
   const at::Tensor weight = at::randn({40, 72}) * 0.1;
@@ -79,72 +74,79 @@ TEST_P(LinearTest, IsActivationOfTheProductPlusResidual) {
   std::optional<at::Tensor> residual;
   if (with_bias) bias = at::randn({40});
   if (with_residual) residual = at::randn({rows, 40});
-  const at::Tensor output =
-      Call(input, reordered ? Reorder(weight) : weight, bias, residual, gelu ? "gelu" : "none");
-  EXPECT_FALSE(output.is_mkldnn());
+  const at::Tensor output = Call(input, weight, bias, residual, gelu ? "gelu" : "none");
   EXPECT_EQ(output.sizes(), (std::vector<int64_t>{rows, 40}));
   EXPECT_LT(Distance(output, input, weight, bias, residual, gelu), 1e-5);
 }
 
+// The same in bfloat16 with a packed weight: block and panel edges, inner values that fill no step.
+TEST_P(LinearTest, PackedIsTheSame) {
+  const auto [rows, with_bias, with_residual, gelu] = GetParam();
+  const c10::InferenceMode inference;
+  for (const auto& [outputs, inputs] : {std::pair{48, 72}, std::pair{16, 64}}) {
+    const at::Tensor input = at::randn({rows, inputs}).to(at::kBFloat16);
+    const at::Tensor weight = (at::randn({outputs, inputs}) * 0.1).to(at::kBFloat16);
+    std::optional<at::Tensor> bias;
+    std::optional<at::Tensor> residual;
+    if (with_bias) bias = at::randn({outputs}).to(at::kBFloat16);
+    if (with_residual) residual = at::randn({rows, outputs}).to(at::kBFloat16);
+    const at::Tensor output =
+        Call(input, PackWeight(weight), bias, residual, gelu ? "gelu" : "none");
+    EXPECT_EQ(output.scalar_type(), at::kBFloat16);
+    EXPECT_EQ(output.sizes(), (std::vector<int64_t>{rows, outputs}));
+    // Half a unit in the last place of the largest values.
+    EXPECT_LT(Distance(output, input, weight, bias, residual, gelu), 1.7e-2);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, LinearTest,
                          testing::Combine(testing::Values(1, 7, 129), testing::Bool(),
-                                          testing::Bool(), testing::Bool(), testing::Bool()));
+                                          testing::Bool(), testing::Bool()));
 
-TEST(LinearRulesTest, BFloat16PlainAndReorderedAgree) {
+TEST(PackedLinearTest, GeluIsExactWithinTheRounding) {
   const c10::InferenceMode inference;
-  const at::Tensor input = at::randn({33, 64}).to(at::kBFloat16);
-  const at::Tensor weight = (at::randn({48, 64}) * 0.1).to(at::kBFloat16);
-  const at::Tensor bias = at::randn({48}).to(at::kBFloat16);
-  const at::Tensor plain = Call(input, weight, bias, std::nullopt, "gelu");
-  EXPECT_EQ(plain.scalar_type(), at::kBFloat16);
-  EXPECT_LT(Distance(plain, input, weight, bias, std::nullopt, true), 3e-2);
-  if (!HasBfloat16Units()) GTEST_SKIP() << "oneDNN reorders bfloat16 only where it has units";
-  const at::Tensor fused = Call(input, Reorder(weight), bias, std::nullopt, "gelu");
-  EXPECT_LT(Distance(fused, input, weight, bias, std::nullopt, true), 3e-2);
-}
-
-TEST(LinearRulesTest, KernelRowsAreFewAndCloseToTheRows) {
-  std::set<int64_t> numbers;
-  for (int64_t rows = 1; rows <= 8192; ++rows) {
-    const int64_t padded = KernelRows(rows);
-    ASSERT_GE(padded, rows);
-    ASSERT_EQ(padded % 16, 0);
-    ASSERT_LE(padded - rows, std::max<int64_t>(15, rows / 32)) << rows;
-    ASSERT_EQ(KernelRows(padded), padded) << rows;
-    numbers.insert(padded);
-  }
-  EXPECT_EQ(numbers.size(), 160u);
-}
-
-TEST(LinearRulesTest, ReorderedWeightMeetsFewNumbersOfRows) {
-  const c10::InferenceMode inference;
-  const at::Tensor weight = Reorder(at::randn({8, 16}));
-  for (const int64_t rows : {5, 33, 1025}) {
-    const at::Tensor residual = at::randn({rows, 8});
-    for (const at::Tensor& output :
-         {Call(at::randn({rows, 16}), weight, std::nullopt, std::nullopt, "gelu"),
-          Call(at::randn({rows, 16}), weight, std::nullopt, residual, "none")}) {
-      EXPECT_EQ(output.size(0), rows);
-      EXPECT_EQ(output.storage().nbytes(), static_cast<size_t>(KernelRows(rows) * 8) * 4);
-    }
+  // Products with one: the activation alone.
+  const at::Tensor x = at::arange(-8.0, 8.0, 1.0 / 64, at::kFloat).to(at::kBFloat16);
+  at::Tensor weight = at::zeros({16, 32}, at::kBFloat16);
+  weight.narrow(1, 0, 1).fill_(1.0);
+  at::Tensor input = at::zeros({x.size(0), 32}, at::kBFloat16);
+  input.select(1, 0).copy_(x);
+  const at::Tensor y = Call(input, PackWeight(weight), std::nullopt, std::nullopt, "gelu");
+  for (int64_t i = 0; i < x.size(0); ++i) {
+    const double exact = Gelu(x[i].item<double>());
+    // bfloat16 has eight bits; far out the series' own 1.5e-7 counts.
+    ASSERT_NEAR(y[i][3].item<double>(), exact, std::abs(exact) / 256 + 1e-6) << x[i].item<double>();
   }
 }
 
-TEST(LinearRulesTest, WhatLiesBehindTheRowsDoesNotMatter) {
+TEST(PackedLinearTest, RowsAreTheSameBitsInEveryBatch) {
   const c10::InferenceMode inference;
-  const at::Tensor weight = Reorder(at::randn({8, 16}));
-  // 33 rows with room for 48, for 40, and for none more.
-  for (const int64_t room : {15, 7, 0}) {
-    const float nan = std::numeric_limits<float>::quiet_NaN();
-    const at::Tensor input = at::full({33 + room, 16}, nan).narrow(0, 0, 33);
-    const at::Tensor residual = at::full({33 + room, 8}, nan).narrow(0, 0, 33);
-    input.copy_(at::randn({33, 16}));
-    residual.copy_(at::randn({33, 8}));
-    const at::Tensor alone = Call(input.clone(), weight, std::nullopt, residual.clone(), "none");
-    const at::Tensor output = Call(input, weight, std::nullopt, residual, "none");
-    EXPECT_TRUE(output.equal(alone)) << room;
-    EXPECT_FALSE(output.isnan().any().item<bool>()) << room;
+  const at::Tensor input = at::randn({300, 96}).to(at::kBFloat16);
+  const at::Tensor weight = PackWeight(at::randn({4800, 96}).to(at::kBFloat16));
+  const at::Tensor all = Call(input, weight, std::nullopt, std::nullopt, "gelu");
+  for (const int rows : {1, 31, 32, 33, 129, 299}) {
+    const at::Tensor some =
+        Call(input.narrow(0, 1, rows), weight, std::nullopt, std::nullopt, "gelu");
+    EXPECT_TRUE(some.equal(all.narrow(0, 1, rows))) << rows << " rows";
   }
+}
+
+TEST(PackedLinearTest, NanStaysInItsRow) {
+  const c10::InferenceMode inference;
+  at::Tensor input = at::randn({40, 75}).to(at::kBFloat16);
+  input[35].fill_(std::numeric_limits<float>::quiet_NaN());
+  const at::Tensor weight = PackWeight(at::randn({32, 75}).to(at::kBFloat16));
+  const at::Tensor wrong = Call(input, weight, std::nullopt, std::nullopt, "gelu").isnan();
+  EXPECT_EQ(wrong.any(1).sum().item<int64_t>(), 1);
+  EXPECT_TRUE(wrong[35].all().item<bool>());
+}
+
+TEST(PackedLinearTest, OtherWeightsAreNotPackable) {
+  EXPECT_TRUE(IsPackable(at::zeros({16, 3}, at::kBFloat16)));
+  EXPECT_FALSE(IsPackable(at::zeros({16, 3})));
+  EXPECT_FALSE(IsPackable(at::zeros({17, 3}, at::kBFloat16)));
+  EXPECT_FALSE(IsPackable(at::zeros({16}, at::kBFloat16)));
+  EXPECT_THROW(PackWeight(at::zeros({17, 3}, at::kBFloat16)), c10::Error);
 }
 
 TEST(LinearRulesTest, LeadingDimensionsAndStridesAreFree) {
@@ -153,8 +155,12 @@ TEST(LinearRulesTest, LeadingDimensionsAndStridesAreFree) {
   const at::Tensor weight = at::randn({8, 16});
   const at::Tensor plain = Call(input, weight, std::nullopt, std::nullopt, "none");
   EXPECT_EQ(plain.sizes(), (std::vector<int64_t>{5, 4, 8}));
-  const at::Tensor fused = Call(input, Reorder(weight), std::nullopt, std::nullopt, "none");
-  EXPECT_LT((plain - fused).abs().max().item<float>(), 1e-5f);
+  const at::Tensor narrow = input.to(at::kBFloat16);
+  const at::Tensor square = at::randn({16, 16}).to(at::kBFloat16);
+  const at::Tensor packed = Call(narrow, PackWeight(square), std::nullopt, std::nullopt, "none");
+  const at::Tensor expected = at::linear(narrow.to(at::kFloat), square.to(at::kFloat));
+  EXPECT_EQ(packed.sizes(), (std::vector<int64_t>{5, 4, 16}));
+  EXPECT_TRUE(at::allclose(packed.to(at::kFloat), expected, 1e-2, 1e-2));
 }
 
 TEST(LinearRulesTest, ResidualIsNotWrittenTo) {
@@ -164,7 +170,6 @@ TEST(LinearRulesTest, ResidualIsNotWrittenTo) {
   const at::Tensor weight = at::randn({8, 16});
   for (const char* activation : {"none", "gelu"}) {
     Call(at::randn({3, 16}), weight, std::nullopt, residual, activation);
-    Call(at::randn({3, 16}), Reorder(weight), std::nullopt, residual, activation);
     EXPECT_TRUE(residual.equal(copy));
   }
 }
@@ -191,6 +196,21 @@ TEST(LinearRulesTest, RefusesWhatBreaksItsRules) {
       },
       message("input [3, 16] does not fit weight [8, 15]"));
   EXPECT_THAT([&] { Linear(input, at::randn({16}), {}, {}, "none"); }, message("does not fit"));
+  const at::Tensor packed = PackWeight(at::zeros({16, 40}, at::kBFloat16));
+  const at::Tensor narrow = at::zeros({3, 40}, at::kBFloat16);
+  EXPECT_THAT([&] { Linear(input, packed, {}, {}, "none"); }, message("does not fit"));
+  EXPECT_THAT(
+      [&] {
+        Linear(at::zeros({3, 40}), packed, {}, {}, "none");
+      },
+      message("bfloat16 only"));
+  EXPECT_THAT([&] { Linear(narrow, packed, at::zeros({8}), {}, "none"); },
+              message("bias of 8 values for 16 outputs"));
+  EXPECT_THAT(
+      [&] {
+        Linear(narrow, packed, {}, at::zeros({3, 8}, at::kBFloat16), "none");
+      },
+      message("residual must be [3, 16]"));
 }
 
 }  // namespace

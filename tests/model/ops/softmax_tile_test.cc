@@ -8,6 +8,8 @@
 #include <random>
 #include <vector>
 
+#include "model/ops/block_product.h"
+
 namespace radio::ops {
 namespace {
 
@@ -20,12 +22,26 @@ float FromBits(uint16_t bits) {
   return value;
 }
 
+// Row `row` of a left side as block_product.h lays it out.
+std::vector<uint16_t> RowOfBlock(const std::vector<uint16_t>& block, int64_t row) {
+  const auto columns = static_cast<int64_t>(block.size()) / kBlockRows;
+  std::vector<uint16_t> values;
+  for (int64_t k = 0; k < columns; ++k) {
+    const int64_t group = k / kInnerStep * kInnerStep * kBlockRows;
+    values.push_back(block[static_cast<size_t>(group + row * kInnerStep + k % kInnerStep)]);
+  }
+  return values;
+}
+
+// A tile of one row.
 struct Row {
   explicit Row(std::vector<float> values)
       : scores(std::move(values)), weights(scores.size()), output(5, 3.0f) {}
   void Run(int64_t valid, float scale) {
-    SoftmaxRow(scores.data(), static_cast<int64_t>(scores.size()), valid, scale, &state,
-               output.data(), 5, weights.data());
+    const auto columns = static_cast<int64_t>(scores.size());
+    std::vector<uint16_t> block(scores.size() * kBlockRows);
+    SoftmaxTile({scores.data(), 1, columns, valid, scale}, &state, output.data(), 5, block.data());
+    weights = RowOfBlock(block, 0);
   }
   std::vector<float> scores;
   std::vector<uint16_t> weights;
@@ -39,6 +55,21 @@ std::vector<float> Random(size_t count, float spread) {
   std::vector<float> values(count);
   for (float& value : values) value = normal(engine);
   return values;
+}
+
+TEST(SoftmaxTileTest, RowsAreIndependentAndLieAsALeftSide) {
+  const std::vector<float> scores = Random(3 * 64, 2.0f);
+  std::vector<float> tile = scores;
+  std::vector<RowState> states(3, {kNone, 0.0f});
+  std::vector<float> output(3 * 5, 1.0f);
+  std::vector<uint16_t> block(64 * kBlockRows);
+  SoftmaxTile({tile.data(), 3, 64, 50, 0.7f}, states.data(), output.data(), 5, block.data());
+  for (int64_t i = 0; i < 3; ++i) {
+    Row alone({scores.begin() + i * 64, scores.begin() + (i + 1) * 64});
+    alone.Run(50, 0.7f);
+    EXPECT_EQ(RowOfBlock(block, i), alone.weights) << i;
+    EXPECT_EQ(states[static_cast<size_t>(i)].sum, alone.state.sum) << i;
+  }
 }
 
 TEST(SoftmaxTileTest, WeightsAreExponentials) {
