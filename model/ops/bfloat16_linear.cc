@@ -52,7 +52,7 @@ struct Plan {
     rows = kBlockRows * std::max(std::min(kLeastBlocks, blocks), Ceil(blocks, most_groups));
     row_groups = Ceil(p.rows, rows);
     const int64_t pairs = Ceil(p.outputs, kColumns);
-    const int64_t wanted = Ceil(kLeastTasksPerThread * threads, std::max<int64_t>(row_groups, 1));
+    const int64_t wanted = Ceil(kLeastTasksPerThread * threads, row_groups);
     columns = kColumns * Ceil(pairs, std::min(wanted, pairs));
     column_groups = Ceil(p.outputs, columns);
   }
@@ -119,6 +119,7 @@ at::Tensor Bfloat16Linear(const at::Tensor& input, const at::Tensor& packed,
   const at::Tensor rows = input.contiguous();
   const int64_t outputs = OutputsOf(packed);
   at::Tensor output = at::empty({rows.size(0), outputs}, rows.options());
+  if (rows.size(0) == 0) return output;
   const at::Tensor wide_bias =
       bias.has_value() ? bias->to(at::kFloat).contiguous() : at::zeros({outputs}, at::kFloat);
   const at::Tensor added = residual.has_value() ? residual->contiguous() : at::Tensor();

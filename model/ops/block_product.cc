@@ -223,8 +223,9 @@ void PackRowsAsPanels(const BFloat16* rows, int64_t stride, int64_t columns, int
     const int64_t count = std::min(kPanelColumns, columns - first);
     for (int64_t k = 0; k < padded; k += 2, panels += 2 * kPanelColumns) {
       BFloat16 pair[2][kPanelColumns];
-      if (count < kPanelColumns || k + 2 > inner)
+      if (count < kPanelColumns || k + 2 > inner) {
         std::fill_n(pair[0], 2 * kPanelColumns, BFloat16(0.0f));
+      }
       for (int64_t i = 0; i < 2 && k + i < inner; ++i) {
         const BFloat16* row = rows + (k + i) * stride + first;
         count == kPanelColumns ? Copy<kPanelColumns>(row, pair[i])
@@ -245,7 +246,7 @@ const BlockUnit kAvx512Unit = {"AVX512_BF16", HasAvx512Bf16, Nothing, Avx512Prod
 const BlockUnit kPortableUnit = {"portable", Always, Nothing, PortableProduct, Nothing};
 
 const BlockUnit& BestBlockUnit() {
-  static const BlockUnit& best = [&]() -> const BlockUnit& {
+  static const BlockUnit& best = []() -> const BlockUnit& {
 #ifdef __x86_64__
     for (const BlockUnit* unit : {&kAmxUnit, &kAvx512Unit}) {
       if (unit->usable()) return *unit;

@@ -131,6 +131,12 @@ TEST(PackedLinearTest, RowsAreTheSameBitsInEveryBatch) {
   }
 }
 
+TEST(PackedLinearTest, NoRowsGiveNone) {
+  const at::Tensor weight = PackWeight(at::zeros({16, 40}, at::kBFloat16));
+  const at::Tensor none = at::zeros({0, 40}, at::kBFloat16);
+  EXPECT_EQ(Linear(none, weight, {}, {}, "none").sizes(), (std::vector<int64_t>{0, 16}));
+}
+
 TEST(PackedLinearTest, NanStaysInItsRow) {
   const c10::InferenceMode inference;
   at::Tensor input = at::randn({40, 75}).to(at::kBFloat16);
