@@ -19,10 +19,10 @@ constexpr Variable kVariables[] = {
     // Entries, not bytes. A batch uses about a dozen primitives.
     {"LRU_CACHE_CAPACITY", "8"},
     {"ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16"},
-    // The heap serves every tensor and keeps what it has grown to: by itself glibc moves the limit
-    // between heap and mmap with what is freed, and memory with it, by tens of MB up and down.
-    {"GLIBC_TUNABLES",
-     "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=1073741824"},
+    // Blocks of 1 MB and more are given back when they are freed (batch_memory.h keeps them for a
+    // batch). By itself glibc moves that limit with what is freed, and resident memory by tens of
+    // MB up and down.
+    {"GLIBC_TUNABLES", "glibc.malloc.mmap_threshold=1048576:glibc.malloc.trim_threshold=4194304"},
 };
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "model/base/status_macros.h"
 #include "model/engine/output_writer.h"
 #include "model/engine/torch/batch_computation.h"
+#include "model/engine/torch/batch_memory.h"
 #include "model/engine/torch/cuda_support.h"
 #include "model/engine/torch/output_gather.h"
 #include "model/engine/torch/torch_errors.h"
@@ -112,6 +113,7 @@ absl::StatusOr<std::vector<absl::StatusOr<ItemOutputs>>> TorchEngine::Run(
   if (batch.empty()) return std::vector<absl::StatusOr<ItemOutputs>>();
   RADIO_RETURN_IF_ERROR(CheckBatch(spec_, batch));
   MutexLock lock(&mutex_);
+  const BatchMemory memory;
   const c10::InferenceMode inference;
   // Process-wide, but taken up by each thread on its own.
   at::set_num_threads(options_.intra_op_threads);
