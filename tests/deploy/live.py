@@ -41,10 +41,10 @@ def demo_model(folder):
         pytest.skip(f"no demo model: {error.stderr.strip()[-200:]}")
 
 
-def start_server(folder):
+def start_server(folder, extra=LIMITS):
     if not SERVER.exists():
         pytest.skip("no bazel-bin/server/main/radio_server (bazel build -c opt //server/main:radio_server)")
-    return Server(folder, {"demo": demo_model(folder)}, LIMITS)
+    return Server(folder, {"demo": demo_model(folder)}, extra)
 
 
 def scrape(server):
