@@ -8,9 +8,6 @@
 namespace radio {
 namespace {
 
-// Of tensors within the shared memory, bytes.
-constexpr size_t kAlignment = 64;
-
 std::vector<int64_t> FeatureShape(FeatureLayout layout, Size grid, int64_t channels) {
   switch (layout) {
     case FeatureLayout::kNhwc:
@@ -71,7 +68,7 @@ void OutputPlan::AddImage(size_t image, absl::Span<const ComputedOutput> compute
 
 void OutputPlan::AddBlock(OutputBlock block) {
   block.offset = bytes_;
-  bytes_ += (block.byte_size() + kAlignment - 1) / kAlignment * kAlignment;
+  bytes_ += (block.byte_size() + kOutputAlignment - 1) / kOutputAlignment * kOutputAlignment;
   blocks_.push_back(std::move(block));
 }
 

@@ -14,6 +14,9 @@
 
 namespace radio {
 
+// Of tensors within the memory that a batch's answers share, and of that memory; bytes.
+inline constexpr size_t kOutputAlignment = 64;
+
 // Rows of a float type, one after the other in memory of the host or of a device: [rows, channels].
 struct RowMatrix {
   const void* data = nullptr;
@@ -44,7 +47,7 @@ struct OutputBlock {
   // [channels, rows] instead of [rows, channels].
   bool channels_first = false;
   bool l2_normalize = false;
-  // First byte within the memory that all tensors of the batch share; aligned for any type.
+  // First byte within the memory that all tensors of the batch share; of kOutputAlignment.
   size_t offset = 0;
   std::vector<int64_t> shape;
   // Whose it is: the image of the batch, and which of its requests.

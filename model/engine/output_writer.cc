@@ -17,12 +17,10 @@ namespace {
 // Rows that one step works on: small enough for the first-level cache at 1,280 channels, enough to
 // write whole cache lines when rows become columns.
 constexpr int64_t kTileRows = 16;
-// Of the memory that tensors share, bytes.
-constexpr size_t kAlignment = 64;
 
 std::shared_ptr<uint8_t> Allocate(size_t bytes) {
-  const size_t padded = (bytes + kAlignment) / kAlignment * kAlignment;
-  auto* memory = static_cast<uint8_t*>(std::aligned_alloc(kAlignment, padded));
+  const size_t padded = (bytes + kOutputAlignment) / kOutputAlignment * kOutputAlignment;
+  auto* memory = static_cast<uint8_t*>(std::aligned_alloc(kOutputAlignment, padded));
   if (memory == nullptr) throw std::bad_alloc();
   return {memory, &std::free};
 }

@@ -5,24 +5,13 @@
 
 #include <cstring>
 
+#include "model/engine/torch/scalar_type.h"
+
 namespace radio {
 namespace {
 
 // Of images within the block that travels; any element type may start there.
 constexpr int64_t kAlignment = 64;
-
-c10::ScalarType ScalarTypeOf(DataType type) {
-  switch (type) {
-    case DataType::kUint8:
-      return c10::kByte;
-    case DataType::kFloat16:
-      return c10::kHalf;
-    case DataType::kBfloat16:
-      return c10::kBFloat16;
-    default:
-      return c10::kFloat;
-  }
-}
 
 // The image in `bytes`, a uint8 tensor of one dimension.
 at::Tensor View(const at::Tensor& bytes, const ImageTensor& image) {

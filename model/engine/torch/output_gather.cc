@@ -6,23 +6,13 @@
 #include <memory>
 #include <utility>
 
+#include "model/engine/torch/scalar_type.h"
 #include "model/ops/output_segments.h"
 
 namespace radio {
 namespace {
 
 using Gather = at::Tensor(at::TensorList sources, at::IntArrayRef plan, int64_t bytes);
-
-c10::ScalarType ScalarTypeOf(DataType type) {
-  switch (type) {
-    case DataType::kFloat16:
-      return c10::kHalf;
-    case DataType::kBfloat16:
-      return c10::kBFloat16;
-    default:
-      return c10::kFloat;
-  }
-}
 
 // The slab of the plan's blocks, followed by a flag for each.
 at::Tensor RunGather(const OutputPlan& plan, const BatchResult& result) {
