@@ -194,6 +194,12 @@ void FakeFeatureService::SetBehaviour(FakeBehaviour behaviour) {
   behaviour_ = std::move(behaviour);
 }
 
+void FakeFeatureService::ChangeResults(std::function<void(v1::ImageResult* result)> change) {
+  FakeBehaviour behaviour;
+  behaviour.change_result = std::move(change);
+  SetBehaviour(std::move(behaviour));
+}
+
 FakeRecord FakeFeatureService::record() const {
   MutexLock lock(&mutex_);
   return record_;

@@ -66,6 +66,8 @@ struct FakeRecord {
 class FakeFeatureService final : public v1::FeatureService::CallbackService {
  public:
   void SetBehaviour(FakeBehaviour behaviour);
+  // SetBehaviour with `change_result` alone.
+  void ChangeResults(std::function<void(v1::ImageResult* result)> change);
   FakeRecord record() const;
   // While held, no stream answers.
   void Hold(bool held);

@@ -33,11 +33,6 @@ class CommandLineTest : public ::testing::Test {
     return Run({"classify", image_, "--adaptor", "backbone", "--classes",
                 "tests/client/testdata/stored.npz", "--resize", resize});
   }
-  void ChangeResults(std::function<void(v1::ImageResult*)> change) {
-    FakeBehaviour behaviour;
-    behaviour.change_result = std::move(change);
-    server_.service().SetBehaviour(std::move(behaviour));
-  }
 
   const std::string work_;
   const std::string image_;
@@ -143,13 +138,13 @@ TEST_F(CommandLineTest, ModelsSayWhatIsMissing) {
 }
 
 TEST_F(CommandLineTest, AnswersWithoutWhatWasAskedForFailTheImage) {
-  ChangeResults([](v1::ImageResult* result) { result->clear_outputs(); });
+  server_.service().ChangeResults([](v1::ImageResult* result) { result->clear_outputs(); });
   EXPECT_EQ(Run({"pca", image_, "--out", work_ + "/x.png"}), 1);
   EXPECT_THAT(err_, HasSubstr("holds no features of backbone"));
   EXPECT_EQ(Run({"heat", image_, "--at", "1,1", "--out", work_ + "/x.png"}), 1);
   EXPECT_THAT(err_, HasSubstr("holds no features of backbone"));
   EXPECT_EQ(Classify("nearest"), 2) << "the classes are of clip";
-  ChangeResults([](v1::ImageResult* result) {
+  server_.service().ChangeResults([](v1::ImageResult* result) {
     for (v1::Output& output : *result->mutable_outputs()) output.clear_summary();
   });
   EXPECT_EQ(Run({"pca", image_, "--out", work_ + "/x.png"}), 1);
@@ -157,7 +152,7 @@ TEST_F(CommandLineTest, AnswersWithoutWhatWasAskedForFailTheImage) {
 }
 
 TEST_F(CommandLineTest, FeaturesOfAnotherShapeThanAskedForFailTheImage) {
-  ChangeResults([](v1::ImageResult* result) {
+  server_.service().ChangeResults([](v1::ImageResult* result) {
     v1::Tensor* features = result->mutable_outputs(0)->mutable_features();
     const int64_t tokens = features->shape(0) * features->shape(1);
     features->mutable_shape()->Set(1, tokens);

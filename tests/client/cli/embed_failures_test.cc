@@ -42,11 +42,6 @@ class EmbedFailuresTest : public ::testing::Test {
     err_ = process.err();
     return code;
   }
-  void ChangeResults(std::function<void(v1::ImageResult*)> change) {
-    FakeBehaviour behaviour;
-    behaviour.change_result = std::move(change);
-    server_.service().SetBehaviour(std::move(behaviour));
-  }
 
   const std::string work_;
   FakeServer server_;
@@ -137,20 +132,21 @@ TEST_F(EmbedFailuresTest, OutputsThatCannotBeHadAreRefusedBeforeAnythingIsWritte
 
 TEST_F(EmbedFailuresTest, AnswersThatTheModelsFactsDoNotPromiseAreNotStored) {
   const std::vector<std::string> features = {"--features"};
-  ChangeResults([](v1::ImageResult* result) {
+  server_.service().ChangeResults([](v1::ImageResult* result) {
     result->mutable_outputs(0)->mutable_summary()->mutable_shape()->Set(0, 2);
     result->mutable_outputs(0)->mutable_summary()->mutable_data()->resize(8);
   });
   EXPECT_EQ(Run(Command("shape")), 1);
   EXPECT_THAT(err_, HasSubstr("summaries are not what the model's facts promise"));
-  ChangeResults([](v1::ImageResult* result) {
+  server_.service().ChangeResults([](v1::ImageResult* result) {
     v1::Tensor* tensor = result->mutable_outputs(0)->mutable_features();
     tensor->mutable_shape()->Set(1, 2 * tensor->shape(1));
     tensor->set_data_type(v1::DATA_TYPE_FLOAT16);
   });
   EXPECT_EQ(Run(Command("type", features)), 1);
   EXPECT_THAT(err_, HasSubstr("features are not what the model's facts promise"));
-  ChangeResults([](v1::ImageResult* result) { result->mutable_outputs(0)->clear_features(); });
+  server_.service().ChangeResults(
+      [](v1::ImageResult* result) { result->mutable_outputs(0)->clear_features(); });
   EXPECT_EQ(Run(Command("missing", features)), 1);
   EXPECT_THAT(err_, HasSubstr("holds no features of backbone"));
   EXPECT_EQ(ReadFrom(Out("missing/manifest.jsonl")), "");
