@@ -124,7 +124,7 @@ struct WorkItem {
 std::vector<WorkItem> PlanWork(const std::vector<Problem>& problems) {
   std::vector<WorkItem> work;
   for (size_t i = 0; i < problems.size(); ++i) {
-    const int64_t blocks = RoundUp(problems[i].segment.length, kBlockRows) / kBlockRows;
+    const int64_t blocks = StepsOf(problems[i].segment.length, kBlockRows);
     for (int64_t b = 0; b < blocks; b += kBlocksPerTask) work.push_back({i, b});
   }
   return work;

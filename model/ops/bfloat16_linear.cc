@@ -24,8 +24,6 @@ constexpr int64_t kLeastBlocks = 4;
 constexpr int64_t kTasksPerThread = 4;
 constexpr int64_t kLeastTasksPerThread = 2;
 
-int64_t Ceil(int64_t value, int64_t step) { return (value + step - 1) / step; }
-
 const uint16_t* Bits(const BFloat16* values) { return reinterpret_cast<const uint16_t*>(values); }
 uint16_t* Bits(BFloat16* values) { return reinterpret_cast<uint16_t*>(values); }
 
@@ -46,15 +44,15 @@ int64_t InnerOf(const Problem& p) { return RoundUp(p.inputs, kInnerStep); }
 struct Plan {
   Plan(const Problem& p, int64_t threads) {
     const int64_t block_bytes = kBlockRows * InnerOf(p) * static_cast<int64_t>(sizeof(BFloat16));
-    const int64_t blocks = Ceil(p.rows, kBlockRows);
+    const int64_t blocks = StepsOf(p.rows, kBlockRows);
     const int64_t most_groups =
-        std::max(kTasksPerThread * threads, Ceil(blocks * block_bytes, kTaskBytes));
-    rows = kBlockRows * std::max(std::min(kLeastBlocks, blocks), Ceil(blocks, most_groups));
-    row_groups = Ceil(p.rows, rows);
-    const int64_t pairs = Ceil(p.outputs, kColumns);
-    const int64_t wanted = Ceil(kLeastTasksPerThread * threads, row_groups);
-    columns = kColumns * Ceil(pairs, std::min(wanted, pairs));
-    column_groups = Ceil(p.outputs, columns);
+        std::max(kTasksPerThread * threads, StepsOf(blocks * block_bytes, kTaskBytes));
+    rows = kBlockRows * std::max(std::min(kLeastBlocks, blocks), StepsOf(blocks, most_groups));
+    row_groups = StepsOf(p.rows, rows);
+    const int64_t pairs = StepsOf(p.outputs, kColumns);
+    const int64_t wanted = StepsOf(kLeastTasksPerThread * threads, row_groups);
+    columns = kColumns * StepsOf(pairs, std::min(wanted, pairs));
+    column_groups = StepsOf(p.outputs, columns);
   }
   // Of one task.
   int64_t rows, columns;

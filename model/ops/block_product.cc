@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "model/ops/cpu_features.h"
+
 #ifdef __x86_64__
 #include <immintrin.h>
 #include <sys/syscall.h>
@@ -124,10 +126,6 @@ RADIO_AMX void OnePanel(const Block& p) {
 
 RADIO_AMX void AmxProduct(const Block& p) { p.panels == 2 ? TwoPanels(p) : OnePanel(p); }
 
-bool HasAvx512Bf16() {
-  return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bf16") != 0;
-}
-
 #define RADIO_AVX512_BF16 __attribute__((target("avx512f,avx512bf16"), always_inline)) inline
 
 // kRows rows by kPanels panels at once, in kRows * kPanels registers.
@@ -241,7 +239,7 @@ void PackRowsAsPanels(const BFloat16* rows, int64_t stride, int64_t columns, int
 
 #ifdef __x86_64__
 const BlockUnit kAmxUnit = {"AMX", HasAmx, ConfigureTiles, AmxProduct, ReleaseTiles};
-const BlockUnit kAvx512Unit = {"AVX512_BF16", HasAvx512Bf16, Nothing, Avx512Product, Nothing};
+const BlockUnit kAvx512Unit = {"AVX512_BF16", HasBfloat16Units, Nothing, Avx512Product, Nothing};
 #endif
 const BlockUnit kPortableUnit = {"portable", Always, Nothing, PortableProduct, Nothing};
 

@@ -17,8 +17,9 @@ inline constexpr int64_t kBlockRows = 32;
 inline constexpr int64_t kPanelColumns = 16;
 inline constexpr int64_t kInnerStep = 32;
 
-// `value`, or the next multiple of `step`.
-constexpr int64_t RoundUp(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
+// How many steps hold `value`, and what they hold.
+constexpr int64_t StepsOf(int64_t value, int64_t step) { return (value + step - 1) / step; }
+constexpr int64_t RoundUp(int64_t value, int64_t step) { return StepsOf(value, step) * step; }
 
 // C = A B, or C + A B when `add`: A: one block [kBlockRows, inner]; B: `panels` (1 or 2) panels
 // [inner, kPanelColumns]; C: [kBlockRows, kPanelColumns * panels] with `ldc` elements per row.

@@ -56,10 +56,11 @@ at::Tensor Linear(const at::Tensor& input, const at::Tensor& weight, const Optio
                                           : weight.dim() == 2 && input.size(-1) == weight.size(1)),
               "linear: input ", input.sizes(), " does not fit weight ", weight.sizes());
   const bool gelu = activation == "gelu";
-  if (packed) return PackedLinear(input, weight, bias, residual, gelu);
+  const bool add = residual.has_value() && residual->defined();
+  if (packed) return PackedLinear(input, weight, bias, add ? residual : std::nullopt, gelu);
   at::Tensor output = PlainLinear(input, weight, bias);
   if (gelu) at::gelu_(output, "none");
-  return residual.has_value() && residual->defined() ? output.add_(*residual) : output;
+  return add ? output.add_(*residual) : output;
 }
 
 }  // namespace radio::ops

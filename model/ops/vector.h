@@ -77,24 +77,24 @@ RADIO_VECTOR_INLINE void StoreBits(const Floats& values, uint16_t* target) {
   kByUnit ? StoreByUnit(values, target) : Store(values, target);
 }
 
-// Lanes in halves: one after the other, each would wait for the one before.
-RADIO_VECTOR_INLINE float Sum(const Floats& values) {
+// combine(combine(lane, lane), ...), in halves: one after the other, each would wait for the one
+// before.
+template <typename Combine>
+RADIO_VECTOR_INLINE float Reduce(const Floats& values, const Combine& combine) {
   float lanes[kLanes];
   Store(values, lanes);
   for (int half = kLanes / 2; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+    for (int i = 0; i < half; ++i) lanes[i] = combine(lanes[i], lanes[i + half]);
   }
   return lanes[0];
 }
 
+RADIO_VECTOR_INLINE float Sum(const Floats& values) {
+  return Reduce(values, [](float a, float b) { return a + b; });
+}
+
 RADIO_VECTOR_INLINE float Max(const Floats& values) {
-  float lanes[kLanes];
-  Store(values, lanes);
-  for (int half = kLanes / 2; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i)
-      lanes[i] = lanes[i + half] > lanes[i] ? lanes[i + half] : lanes[i];
-  }
-  return lanes[0];
+  return Reduce(values, [](float a, float b) { return b > a ? b : a; });
 }
 
 }  // namespace radio::ops

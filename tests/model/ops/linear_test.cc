@@ -137,6 +137,13 @@ TEST(PackedLinearTest, NoRowsGiveNone) {
   EXPECT_EQ(Linear(none, weight, {}, {}, "none").sizes(), (std::vector<int64_t>{0, 16}));
 }
 
+TEST(PackedLinearTest, UndefinedResidualIsNone) {
+  const at::Tensor weight = PackWeight(at::randn({16, 40}).to(at::kBFloat16));
+  const at::Tensor input = at::randn({3, 40}).to(at::kBFloat16);
+  EXPECT_TRUE(Linear(input, weight, {}, at::Tensor(), "none")
+                  .equal(Linear(input, weight, {}, std::nullopt, "none")));
+}
+
 TEST(PackedLinearTest, NanStaysInItsRow) {
   const c10::InferenceMode inference;
   at::Tensor input = at::randn({40, 75}).to(at::kBFloat16);
