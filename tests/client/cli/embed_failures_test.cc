@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <thread>
 
@@ -52,12 +53,16 @@ class EmbedFailuresTest : public ::testing::Test {
 class LimitedFiles {
  public:
   explicit LimitedFiles(rlim_t bytes) : handler_(signal(SIGXFSZ, SIG_IGN)) {
+    // ThreadSanitizer maps a temporary file when a program begins, unless it cannot have one, and
+    // does not look whether it could write it.
+    setenv("TMPDIR", "/nonexistent", 1);
     getrlimit(RLIMIT_FSIZE, &before_);
     const rlimit limited = {bytes, before_.rlim_max};
     setrlimit(RLIMIT_FSIZE, &limited);
   }
   ~LimitedFiles() {
     setrlimit(RLIMIT_FSIZE, &before_);
+    unsetenv("TMPDIR");
     signal(SIGXFSZ, handler_);
   }
 
