@@ -1,7 +1,10 @@
 #include "model/ops/block_product.h"
 
 #include <gmock/gmock.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <random>
 #include <vector>
 
@@ -54,6 +57,34 @@ std::vector<float> Multiply(const BlockUnit& unit, const std::vector<BFloat16>& 
   return c;
 }
 
+// A copy of `values` between two pages that must not be touched, close to one of them.
+template <typename T>
+class Fenced {
+ public:
+  Fenced(const std::vector<T>& values, bool at_end) {
+    const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    const size_t bytes = values.size() * sizeof(T);
+    const size_t whole = (bytes + page - 1) / page * page;
+    size_ = whole + 2 * page;
+    memory_ = static_cast<char*>(
+        mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    mprotect(memory_, page, PROT_NONE);
+    mprotect(memory_ + page + whole, page, PROT_NONE);
+    data_ = reinterpret_cast<T*>(memory_ + page + (at_end ? whole - bytes : 0));
+    std::copy(values.begin(), values.end(), data_);
+  }
+  Fenced(const Fenced&) = delete;
+  Fenced& operator=(const Fenced&) = delete;
+  ~Fenced() { munmap(memory_, size_); }
+
+  T* data() { return data_; }
+
+ private:
+  char* memory_;
+  size_t size_;
+  T* data_;
+};
+
 class BlockProductTest : public testing::TestWithParam<const BlockUnit*> {
  protected:
   void SetUp() override {
@@ -99,6 +130,31 @@ TEST_P(BlockProductTest, OneWrongElementIsNoticed) {
     for (int64_t n = 0; n < 32; ++n) {
       const auto at = static_cast<size_t>(i * 32 + n);
       EXPECT_NEAR(after[at] - before[at], i == 5 ? b.At(n, 39) : 0.0f, 0.05) << i << " " << n;
+    }
+  }
+}
+
+// A test that fails by a fault: what instructions for tiles read and write, AddressSanitizer does
+// not see.
+TEST_P(BlockProductTest, TouchesNothingBesideItsOperands) {
+  for (const int64_t columns : {16, 32}) {
+    for (const int64_t inner : {32, 96}) {
+      const std::vector<BFloat16> a = Left(Matrix(32, inner, 1));
+      const std::vector<BFloat16> b = Right(Matrix(columns, inner, 2));
+      for (const bool add : {false, true}) {
+        const std::vector<float> expected = Multiply(unit(), a, b, columns, inner, add, 3.0f);
+        for (const bool at_end : {false, true}) {
+          Fenced<BFloat16> left(a, at_end);
+          Fenced<BFloat16> right(b, at_end);
+          Fenced<float> c(std::vector<float>(expected.size(), 3.0f), at_end);
+          unit().begin();
+          unit().product(
+              {left.data(), right.data(), columns / kPanelColumns, inner, add, c.data(), columns});
+          unit().end();
+          EXPECT_TRUE(std::equal(expected.begin(), expected.end(), c.data()))
+              << columns << " " << inner << " " << add;
+        }
+      }
     }
   }
 }
