@@ -75,7 +75,7 @@ struct Scratch {
   std::vector<float> scores;
   std::vector<BFloat16> weights;
   std::vector<float> output;
-  std::array<RowState, kBlockRows> states;
+  RowStates states;
 };
 
 // C = A B or C + A B for a right side of any number of panels.
@@ -95,24 +95,22 @@ void AttendBlock(const Problem& p, const BlockUnit& unit, int64_t first, int64_t
   PackBlock(p.queries.Row(p.segment.begin + first), p.queries.stride, count, p.head_dim,
             scratch->queries.data());
   std::fill(scratch->output.begin(), scratch->output.end(), 0.0f);
-  scratch->states.fill({-std::numeric_limits<float>::infinity(), 0.0f});
+  scratch->states.largest.fill(-std::numeric_limits<float>::infinity());
+  scratch->states.sum.fill(0.0f);
   for (int64_t key = 0; key < p.segment.length; key += kKeys) {
     const int64_t valid = std::min(kKeys, p.segment.length - key);
     const int64_t columns = RoundUp(valid, kInnerStep);
     Multiply(unit, scratch->queries.data(), p.packed_keys + key * inner, columns, inner,
              /*add=*/false, scratch->scores.data());
-    SoftmaxTile({scratch->scores.data(), count, columns, valid, p.scale}, scratch->states.data(),
+    SoftmaxTile({scratch->scores.data(), count, columns, valid, p.scale}, &scratch->states,
                 scratch->output.data(), outer,
                 reinterpret_cast<uint16_t*>(scratch->weights.data()));
     Multiply(unit, scratch->weights.data(), p.packed_values + key * outer, outer, columns,
              /*add=*/true, scratch->output.data());
   }
-  for (int64_t i = 0; i < count; ++i) {
-    const float scale = 1.0f / scratch->states[static_cast<size_t>(i)].sum;
-    const float* row = scratch->output.data() + i * outer;
-    BFloat16* out = p.output + (p.segment.begin + first + i) * p.output_stride;
-    for (int64_t d = 0; d < p.head_dim; ++d) out[d] = BFloat16(row[d] * scale);
-  }
+  BFloat16* target = p.output + (p.segment.begin + first) * p.output_stride;
+  DivideRows(scratch->states, scratch->output.data(), count, outer, p.head_dim,
+             reinterpret_cast<uint16_t*>(target), p.output_stride);
 }
 
 // Blocks of queries [first_block, first_block + kBlocksPerTask) of problem `problem`.

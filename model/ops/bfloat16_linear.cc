@@ -16,8 +16,11 @@ using c10::BFloat16;
 
 // Columns of one product.
 constexpr int64_t kColumns = 2 * kPanelColumns;
-// Input of one task: what the second-level cache holds while the weight's columns pass by.
+// Input of one task: what the second-level cache holds beside the weight's columns that pass by.
 constexpr int64_t kTaskBytes = 1 << 20;
+// Weight that passes by each block of the input at once: the columns of a few products, so that a
+// row's output is written a few cache lines at a time, for which the memory is quicker.
+constexpr int64_t kGroupBytes = 384 << 10;
 // So many rows that memory can follow: each reads the whole weight.
 constexpr int64_t kLeastBlocks = 4;
 // So many that no thread waits long for the last; if there are fewer, columns are divided too.
@@ -53,9 +56,13 @@ struct Plan {
     const int64_t wanted = StepsOf(kLeastTasksPerThread * threads, row_groups);
     columns = kColumns * StepsOf(pairs, std::min(wanted, pairs));
     column_groups = StepsOf(p.outputs, columns);
+    const int64_t product_bytes = kColumns * InnerOf(p) * static_cast<int64_t>(sizeof(BFloat16));
+    group = kColumns * std::max<int64_t>(1, kGroupBytes / product_bytes);
   }
   // Of one task.
   int64_t rows, columns;
+  // Columns of a task that pass by a block at once.
+  int64_t group;
   int64_t row_groups, column_groups;
 };
 
@@ -83,10 +90,13 @@ void RunTask(const Problem& p, const Plan& plan, int64_t task, BFloat16* packed)
   }
   const int64_t first_column = task % plan.column_groups * plan.columns;
   const int64_t last_column = std::min(first_column + plan.columns, p.outputs);
-  for (int64_t column = first_column; column < last_column; column += kColumns) {
+  for (int64_t group = first_column; group < last_column; group += plan.group) {
+    const int64_t group_end = std::min(group + plan.group, last_column);
     block = packed;
     for (int64_t row = begin; row < end; row += kBlockRows, block += size) {
-      ComputeBlock(p, block, row, std::min(kBlockRows, end - row), column);
+      for (int64_t column = group; column < group_end; column += kColumns) {
+        ComputeBlock(p, block, row, std::min(kBlockRows, end - row), column);
+      }
     }
   }
 }

@@ -25,6 +25,50 @@ void Copy(const BFloat16* source, BFloat16* target) {
   std::memcpy(static_cast<void*>(target), source, kCount * sizeof(BFloat16));
 }
 
+// Vectors of every x86-64 and ARM processor, as which rows and columns change places.
+using EightValues = uint16_t __attribute__((vector_size(16)));
+using FourPairs = uint32_t __attribute__((vector_size(16)));
+
+template <typename Vector>
+Vector LoadAs(const BFloat16* source) {
+  Vector values;
+  std::memcpy(&values, source, sizeof(values));
+  return values;
+}
+
+template <typename Vector>
+void StoreAs(const Vector& values, BFloat16* target) {
+  std::memcpy(static_cast<void*>(target), &values, sizeof(values));
+}
+
+// Eight values of each of four rows, `stride` apart: the first pairs of the four one after the
+// other, then the second ones kPairsApart further on, and so on.
+void TransposePairs(const BFloat16* rows, int64_t stride, BFloat16* target) {
+  constexpr int64_t kPairsApart = 2 * kPanelColumns;
+  const auto a = LoadAs<FourPairs>(rows);
+  const auto b = LoadAs<FourPairs>(rows + stride);
+  const auto c = LoadAs<FourPairs>(rows + 2 * stride);
+  const auto d = LoadAs<FourPairs>(rows + 3 * stride);
+  const FourPairs ab_low = __builtin_shuffle(a, b, FourPairs{0, 4, 1, 5});
+  const FourPairs ab_high = __builtin_shuffle(a, b, FourPairs{2, 6, 3, 7});
+  const FourPairs cd_low = __builtin_shuffle(c, d, FourPairs{0, 4, 1, 5});
+  const FourPairs cd_high = __builtin_shuffle(c, d, FourPairs{2, 6, 3, 7});
+  StoreAs(__builtin_shuffle(ab_low, cd_low, FourPairs{0, 1, 4, 5}), target);
+  StoreAs(__builtin_shuffle(ab_low, cd_low, FourPairs{2, 3, 6, 7}), target + kPairsApart);
+  StoreAs(__builtin_shuffle(ab_high, cd_high, FourPairs{0, 1, 4, 5}), target + 2 * kPairsApart);
+  StoreAs(__builtin_shuffle(ab_high, cd_high, FourPairs{2, 3, 6, 7}), target + 3 * kPairsApart);
+}
+
+// Columns of two rows as pairs: whole panels' width.
+void Interleave(const BFloat16* first, const BFloat16* second, BFloat16* target) {
+  for (int64_t n = 0; n < kPanelColumns; n += 8) {
+    const auto a = LoadAs<EightValues>(first + n);
+    const auto b = LoadAs<EightValues>(second + n);
+    StoreAs(__builtin_shuffle(a, b, EightValues{0, 8, 1, 9, 2, 10, 3, 11}), target + 2 * n);
+    StoreAs(__builtin_shuffle(a, b, EightValues{4, 12, 5, 13, 6, 14, 7, 15}), target + 2 * n + 8);
+  }
+}
+
 bool Always() { return true; }
 void Nothing() {}
 
@@ -203,7 +247,13 @@ void PackPanels(const BFloat16* rows, int64_t stride, int64_t columns, int64_t i
     if (count < kPanelColumns || inner < padded) {
       std::fill_n(panels, padded * kPanelColumns, BFloat16(0.0f));
     }
-    for (int64_t k = 0; k < inner; k += 2) {
+    int64_t k = 0;
+    for (; count == kPanelColumns && k + 8 <= inner; k += 8) {
+      for (int64_t n = 0; n < kPanelColumns; n += 4) {
+        TransposePairs(rows + (first + n) * stride + k, stride, panels + k * kPanelColumns + 2 * n);
+      }
+    }
+    for (; k < inner; k += 2) {
       BFloat16* pairs = panels + k * kPanelColumns;
       const int64_t length = std::min<int64_t>(2, inner - k);
       for (int64_t n = 0; n < count; ++n) {
@@ -220,6 +270,10 @@ void PackRowsAsPanels(const BFloat16* rows, int64_t stride, int64_t columns, int
   for (int64_t first = 0; first < columns; first += kPanelColumns) {
     const int64_t count = std::min(kPanelColumns, columns - first);
     for (int64_t k = 0; k < padded; k += 2, panels += 2 * kPanelColumns) {
+      if (count == kPanelColumns && k + 2 <= inner) {
+        Interleave(rows + k * stride + first, rows + (k + 1) * stride + first, panels);
+        continue;
+      }
       BFloat16 pair[2][kPanelColumns];
       if (count < kPanelColumns || k + 2 > inner) {
         std::fill_n(pair[0], 2 * kPanelColumns, BFloat16(0.0f));

@@ -2,14 +2,18 @@
 #ifndef RADIO_MODEL_OPS_SOFTMAX_TILE_H_
 #define RADIO_MODEL_OPS_SOFTMAX_TILE_H_
 
+#include <array>
 #include <cstdint>
+
+#include "model/ops/block_product.h"
 
 namespace radio::ops {
 
-// What a row of queries has seen of its segment so far. Starts as {-infinity, 0}.
-struct RowState {
-  float largest;
-  float sum;
+// What a block of queries has seen of its segment so far: the largest score of each row, and the
+// sum of the row's weights against that. Starts as -infinity and 0.
+struct RowStates {
+  alignas(64) std::array<float, kBlockRows> largest;
+  alignas(64) std::array<float, kBlockRows> sum;
 };
 
 // Scores of `rows` queries with `columns` keys, of which the first `valid` count.
@@ -24,11 +28,17 @@ struct ScoreTile {
   float scale;
 };
 
-// Writes exp(scale * score - largest) of a tile as bfloat16 bits to `weights`, as the left side of
-// a product (block_product.h); brings `states` [rows] up to date and multiplies `output` [rows,
+// Writes exp(scale * (score - largest)) of a tile as bfloat16 bits to `weights`, as the left side
+// of a product (block_product.h); brings `states` up to date and multiplies `output` [rows,
 // channels], the weighted sums so far, by what the new largest scores make of the old weights.
-void SoftmaxTile(const ScoreTile& tile, RowState* states, float* output, int64_t channels,
+void SoftmaxTile(const ScoreTile& tile, RowStates* states, float* output, int64_t channels,
                  uint16_t* weights);
+
+// The first `count` channels of weighted sums `output` [rows, channels] over the sums of weights,
+// as bfloat16 bits to rows of `target` that are `stride` apart. `channels` is a multiple of
+// kPanelColumns.
+void DivideRows(const RowStates& states, const float* output, int64_t rows, int64_t channels,
+                int64_t count, uint16_t* target, int64_t stride);
 
 }  // namespace radio::ops
 

@@ -17,7 +17,7 @@
 #endif
 #define RADIO_VECTOR_INLINE __attribute__((always_inline)) inline
 
-// Before a function that is only called where HasBfloat16Units() and may use StoreByUnit.
+// Before a function that is only called where HasBfloat16Units() and may use what is ByUnit.
 #ifdef __x86_64__
 #define RADIO_BFLOAT16_UNITS __attribute__((target("avx512f,avx512bf16")))
 #else
@@ -72,29 +72,49 @@ RADIO_VECTOR_INLINE void StoreByUnit(const Floats& values, uint16_t* target) {
 #endif
 }
 
+// Two after each other, in the time of one.
+RADIO_VECTOR_INLINE void StoreByUnit(const Floats& first, const Floats& second, uint16_t* target) {
+#ifdef __x86_64__
+  Floats rounded;
+  __asm__("vcvtne2ps2bf16 %1, %2, %0" : "=v"(rounded) : "v"(first), "v"(second));
+  std::memcpy(target, &rounded, sizeof(rounded));
+#else
+  Store(first, target);
+  Store(second, target + kLanes);
+#endif
+}
+
 template <bool kByUnit>
 RADIO_VECTOR_INLINE void StoreBits(const Floats& values, uint16_t* target) {
   kByUnit ? StoreByUnit(values, target) : Store(values, target);
+}
+
+template <bool kByUnit>
+RADIO_VECTOR_INLINE void StoreBits(const Floats& first, const Floats& second, uint16_t* target) {
+  if (kByUnit) return StoreByUnit(first, second, target);
+  Store(first, target);
+  Store(second, target + kLanes);
 }
 
 // combine(combine(lane, lane), ...), in halves: one after the other, each would wait for the one
 // before.
 template <typename Combine>
 RADIO_VECTOR_INLINE float Reduce(const Floats& values, const Combine& combine) {
-  float lanes[kLanes];
-  Store(values, lanes);
-  for (int half = kLanes / 2; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i) lanes[i] = combine(lanes[i], lanes[i + half]);
-  }
-  return lanes[0];
+  const auto fold = [&](const Floats& v, const Ints& upper) {
+    return combine(v, __builtin_shuffle(v, upper));
+  };
+  const Floats eight = fold(values, Ints{8, 9, 10, 11, 12, 13, 14, 15});
+  const Floats four = fold(eight, Ints{4, 5, 6, 7});
+  const Floats two = fold(four, Ints{2, 3});
+  return fold(two, Ints{1})[0];
 }
 
 RADIO_VECTOR_INLINE float Sum(const Floats& values) {
-  return Reduce(values, [](float a, float b) { return a + b; });
+  return Reduce(values, [](const Floats& a, const Floats& b) { return a + b; });
 }
 
 RADIO_VECTOR_INLINE float Max(const Floats& values) {
-  return Reduce(values, [](float a, float b) { return b > a ? b : a; });
+  return Reduce(values, [](const Floats& a, const Floats& b) { return b > a ? b : a; });
 }
 
 }  // namespace radio::ops
