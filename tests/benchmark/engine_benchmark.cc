@@ -55,6 +55,11 @@ constexpr int kSquares[] = {224, 432, 512};
 
 double Now() { return absl::GetFlag(FLAGS_thread_time) ? ThreadSeconds() : WallSeconds(); }
 
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
 class EngineBenchmark {
  public:
   EngineBenchmark(Engine* engine, const ModelSpec& spec, ModelWork work, Figures* figures)
@@ -64,19 +69,13 @@ class EngineBenchmark {
   }
 
   void Run(int threads) {
+    threads_ = threads;
     const int repeats = absl::GetFlag(FLAGS_repeats);
-    int64_t rows = 0;
-    for (const Size size : mix_) rows += TokensOf(size);
-    const double ceiling = MatmulCeiling(work_, rows, threads, repeats, Now);
-    figures_->Add(
-        "ceiling_gflops", ceiling / 1e9,
-        ComputesInBfloat16(work_) ? "bfloat16, model's shapes" : "float32, model's shapes");
-    MeasureMix(ceiling, repeats);
-    MeasureOperators(ceiling, repeats);
+    MeasureMix(repeats);
     // Large batches: few are enough.
     MeasurePadding(std::min(repeats, 2));
     MeasureBatchPerSize(std::min(repeats, 3));
-    MeasureSquares(ceiling, repeats);
+    MeasureSquares(repeats);
     MeasureUnseenSizes(absl::GetFlag(FLAGS_sizes));
     MeasureMemory(absl::GetFlag(FLAGS_soak));
   }
@@ -137,38 +136,53 @@ class EngineBenchmark {
     return best;
   }
 
-  void MeasureMix(double ceiling, int repeats) {
-    std::vector<std::vector<Size>> one_by_one;
-    for (const Size size : mix_) one_by_one.push_back({size});
-    const std::vector<double> best = BestOf({{mix_}, one_by_one}, repeats);
-    const double images = static_cast<double>(mix_.size());
-    figures_->Add("packed_images_per_second", images / best[0], "mix of five sizes");
-    figures_->Add("packed_of_ceiling", FlopsOf(mix_) / best[0] / ceiling, "useful rate / ceiling");
-    figures_->Add("packed_over_one_by_one", best[1] / best[0], "speed-up, same images");
+  // Of the machine, now: what it lends to matrix products changes from second to second, so each
+  // ratio to it is taken in its neighbourhood, and the median of the ratios counts.
+  double Ceiling() const {
+    int64_t rows = 0;
+    for (const Size size : mix_) rows += TokensOf(size);
+    return MatmulCeiling(work_, rows, threads_, 2, Now);
   }
 
-  // The operators inside whole forward passes of the mix.
-  void MeasureOperators(double ceiling, int repeats) {
+  // The mix packed, image by image, and the operators inside its forward passes.
+  void MeasureMix(int repeats) {
     double linear_flops = 0;
     double attention_flops = 0;
     for (const Size size : mix_) {
       linear_flops += work_.LinearFlopsOf(TokensOf(size));
       attention_flops += work_.AttentionFlopsOf(TokensOf(size));
     }
-    double forward = std::numeric_limits<double>::max();
-    double linear = forward;
-    double attention = forward;
+    std::vector<double> ceilings, packed, of_ceiling, one_by_one;
+    std::vector<double> linears_of_ceiling, attention_of_linears, linear_share, attention_share;
+    TimeBatch(mix_);
     for (int i = 0; i < repeats; ++i) {
+      const double ceiling = Ceiling();
       const OperatorTimes times(Now);
-      forward = std::min(forward, TimeBatch(mix_));
-      linear = std::min(linear, OperatorTimes::Of("radio::linear"));
-      attention = std::min(attention, OperatorTimes::Of("radio::varlen_attention"));
+      const double forward = TimeBatch(mix_);
+      const double linear = OperatorTimes::Of("radio::linear");
+      const double attention = OperatorTimes::Of("radio::varlen_attention");
+      double apart = 0;
+      for (const Size size : mix_) apart += TimeBatch({size});
+      ceilings.push_back(ceiling);
+      packed.push_back(static_cast<double>(mix_.size()) / forward);
+      of_ceiling.push_back(FlopsOf(mix_) / forward / ceiling);
+      one_by_one.push_back(apart / forward);
+      linears_of_ceiling.push_back(linear_flops / linear / ceiling);
+      attention_of_linears.push_back(attention_flops / attention / (linear_flops / linear));
+      linear_share.push_back(linear / forward);
+      attention_share.push_back(attention / forward);
     }
-    const double linear_rate = linear_flops / linear;
-    figures_->Add("linears_of_ceiling", linear_rate / ceiling,
-                  absl::StrFormat("%.0f %% of the forward pass", 100 * linear / forward));
-    figures_->Add("attention_of_linears", attention_flops / attention / linear_rate,
-                  absl::StrFormat("%.0f %% of the forward pass", 100 * attention / forward));
+    figures_->Add(
+        "ceiling_gflops", *std::max_element(ceilings.begin(), ceilings.end()) / 1e9,
+        ComputesInBfloat16(work_) ? "bfloat16, model's shapes" : "float32, model's shapes");
+    figures_->Add("packed_images_per_second", *std::max_element(packed.begin(), packed.end()),
+                  "mix of five sizes");
+    figures_->Add("packed_of_ceiling", Median(of_ceiling), "useful rate / ceiling");
+    figures_->Add("packed_over_one_by_one", Median(one_by_one), "speed-up, same images");
+    figures_->Add("linears_of_ceiling", Median(linears_of_ceiling),
+                  absl::StrFormat("%.0f %% of the forward pass", 100 * Median(linear_share)));
+    figures_->Add("attention_of_linears", Median(attention_of_linears),
+                  absl::StrFormat("%.0f %% of the forward pass", 100 * Median(attention_share)));
   }
 
   void MeasurePadding(int repeats) {
@@ -188,15 +202,19 @@ class EngineBenchmark {
     figures_->Add("packed_over_batch_per_size", best[1] / best[0], "speed-up, eight sizes");
   }
 
-  void MeasureSquares(double ceiling, int repeats) {
-    std::vector<std::vector<std::vector<Size>>> variants;
-    for (const int side : kSquares) variants.push_back({{Fit({side, side})}});
-    const std::vector<double> best = BestOf(variants, repeats);
-    for (size_t v = 0; v < variants.size(); ++v) {
-      const Size size = variants[v][0][0];
+  void MeasureSquares(int repeats) {
+    for (const int side : kSquares) {
+      const Size size = Fit({side, side});
+      std::vector<double> seconds, of_ceiling;
+      TimeBatch({size});
+      for (int i = 0; i < repeats; ++i) {
+        const double ceiling = Ceiling();
+        seconds.push_back(TimeBatch({size}));
+        of_ceiling.push_back(FlopsOf({size}) / seconds.back() / ceiling);
+      }
       const std::string name = absl::StrCat("one_image_", size.height);
-      figures_->Add(name + "_ms", best[v] * 1e3, "");
-      figures_->Add(name + "_of_ceiling", FlopsOf({size}) / best[v] / ceiling, "");
+      figures_->Add(name + "_ms", *std::min_element(seconds.begin(), seconds.end()) * 1e3, "");
+      figures_->Add(name + "_of_ceiling", Median(of_ceiling), "");
     }
   }
 
@@ -234,6 +252,7 @@ class EngineBenchmark {
   const ModelSpec spec_;
   const ModelWork work_;
   Figures* const figures_;
+  int threads_ = 1;
   std::vector<Size> mix_;
   std::vector<OutputRequest> request_ = std::vector<OutputRequest>(1);
   // Unseeded on purpose: two runs in a row must not be equal, nothing here checks a value.
