@@ -1,6 +1,7 @@
 """A mixed load in which nothing may grow: sizes, bad images, callers that leave, new connections."""
 
 import random
+import sys
 import time
 
 from stub import POISON, Stub
@@ -21,6 +22,7 @@ def growth_over(folder, api, minutes, arguments=()):
     try:
         points, files, threads = [], [], []
         begun = time.monotonic()
+        told = 0
         while time.monotonic() < begun + 60 * minutes:
             with api.channel(server.grpc) as channel:
                 service = api.service(channel)
@@ -36,6 +38,10 @@ def growth_over(folder, api, minutes, arguments=()):
                 for future in futures:
                     future.exception()
             elapsed = time.monotonic() - begun
+            if elapsed > told + 60:
+                told = elapsed
+                memory, seen = server.resident_mib(), (server.files(), server.threads())
+                print(f"soak: {elapsed / 60:.0f} min, {memory:.1f} MiB, files and threads {seen}", file=sys.stderr)
             # The first third is warm-up.
             if elapsed > 20 * minutes:
                 points.append((elapsed / 60, server.resident_mib()))

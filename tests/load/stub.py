@@ -133,10 +133,11 @@ class Api:
         return self.messages.FeatureServiceStub(channel)
 
     def request(self, *values, side=32):
-        """An ExtractRequest with one image for each value of its bytes."""
+        """An ExtractRequest with one image for each value of its bytes; `side` of a square, or height and width."""
+        height, width = side if isinstance(side, tuple) else (side, side)
         request = self.messages.ExtractRequest()
         for value in values:
-            tensor = self.messages.Tensor(data_type=self.messages.DATA_TYPE_UINT8, shape=[side, side, 3])
-            tensor.data = bytes([value]) * (side * side * 3)
+            tensor = self.messages.Tensor(data_type=self.messages.DATA_TYPE_UINT8, shape=[height, width, 3])
+            tensor.data = bytes([value]) * (height * width * 3)
             request.images.add(tensor=tensor)
         return request

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import batches  # noqa: E402
 import faults  # noqa: E402
 import hostile  # noqa: E402
 import overload  # noqa: E402
@@ -41,6 +42,7 @@ CHECKS = {
     "counts": (14, faults.counts_after_hostile_requests),
     "tls": (15, restarts.certificates_replaced_under_load),
     "model": (16, faults.damaged_models),
+    "batches": (18, batches.batches_of_mixed_sizes),
 }
 
 
