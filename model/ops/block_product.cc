@@ -6,6 +6,7 @@
 #include "model/ops/cpu_features.h"
 
 #ifdef __x86_64__
+#include <cpuid.h>
 #include <immintrin.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -49,14 +50,14 @@ void TransposePairs(const BFloat16* rows, int64_t stride, BFloat16* target) {
   const auto b = LoadAs<FourPairs>(rows + stride);
   const auto c = LoadAs<FourPairs>(rows + 2 * stride);
   const auto d = LoadAs<FourPairs>(rows + 3 * stride);
-  const FourPairs ab_low = __builtin_shuffle(a, b, FourPairs{0, 4, 1, 5});
-  const FourPairs ab_high = __builtin_shuffle(a, b, FourPairs{2, 6, 3, 7});
-  const FourPairs cd_low = __builtin_shuffle(c, d, FourPairs{0, 4, 1, 5});
-  const FourPairs cd_high = __builtin_shuffle(c, d, FourPairs{2, 6, 3, 7});
-  StoreAs(__builtin_shuffle(ab_low, cd_low, FourPairs{0, 1, 4, 5}), target);
-  StoreAs(__builtin_shuffle(ab_low, cd_low, FourPairs{2, 3, 6, 7}), target + kPairsApart);
-  StoreAs(__builtin_shuffle(ab_high, cd_high, FourPairs{0, 1, 4, 5}), target + 2 * kPairsApart);
-  StoreAs(__builtin_shuffle(ab_high, cd_high, FourPairs{2, 3, 6, 7}), target + 3 * kPairsApart);
+  const FourPairs ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+  const FourPairs ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  const FourPairs cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+  const FourPairs cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  StoreAs(__builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5), target);
+  StoreAs(__builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7), target + kPairsApart);
+  StoreAs(__builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5), target + 2 * kPairsApart);
+  StoreAs(__builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7), target + 3 * kPairsApart);
 }
 
 // Columns of two rows as pairs: whole panels' width.
@@ -64,8 +65,8 @@ void Interleave(const BFloat16* first, const BFloat16* second, BFloat16* target)
   for (int64_t n = 0; n < kPanelColumns; n += 8) {
     const auto a = LoadAs<EightValues>(first + n);
     const auto b = LoadAs<EightValues>(second + n);
-    StoreAs(__builtin_shuffle(a, b, EightValues{0, 8, 1, 9, 2, 10, 3, 11}), target + 2 * n);
-    StoreAs(__builtin_shuffle(a, b, EightValues{4, 12, 5, 13, 6, 14, 7, 15}), target + 2 * n + 8);
+    StoreAs(__builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11), target + 2 * n);
+    StoreAs(__builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15), target + 2 * n + 8);
   }
 }
 
@@ -89,11 +90,17 @@ void PortableProduct(const Block& p) {
 
 #ifdef __x86_64__
 
-// The kernel lends a process the tiles' registers on request only.
+// Clang 14's __builtin_cpu_supports does not know of AMX. The kernel lends a process the tiles'
+// registers on request only.
 bool HasAmx() {
-  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
-  constexpr long kTileData = 18;               // XFEATURE_XTILEDATA
-  return __builtin_cpu_supports("amx-bf16") != 0 && __builtin_cpu_supports("amx-tile") != 0 &&
+  constexpr uint32_t kAmx = 1u << 22 | 1u << 24;  // AMX-BF16 and AMX-TILE.
+  constexpr long kRequestPermission = 0x1023;     // ARCH_REQ_XCOMP_PERM
+  constexpr long kTileData = 18;                  // XFEATURE_XTILEDATA
+  uint32_t a = 0;
+  uint32_t b = 0;
+  uint32_t c = 0;
+  uint32_t d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & kAmx) == kAmx &&
          syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 

@@ -96,17 +96,22 @@ RADIO_VECTOR_INLINE void StoreBits(const Floats& first, const Floats& second, ui
   Store(second, target + kLanes);
 }
 
+// Eight lanes from lane kFirst on, then any.
+template <int kFirst>
+RADIO_VECTOR_INLINE Floats LanesFrom(const Floats& v) {
+  return __builtin_shufflevector(v, v, kFirst, kFirst + 1, kFirst + 2, kFirst + 3, kFirst + 4,
+                                 kFirst + 5, kFirst + 6, kFirst + 7, -1, -1, -1, -1, -1, -1, -1,
+                                 -1);
+}
+
 // combine(combine(lane, lane), ...), in halves: one after the other, each would wait for the one
 // before.
 template <typename Combine>
 RADIO_VECTOR_INLINE float Reduce(const Floats& values, const Combine& combine) {
-  const auto fold = [&](const Floats& v, const Ints& upper) {
-    return combine(v, __builtin_shuffle(v, upper));
-  };
-  const Floats eight = fold(values, Ints{8, 9, 10, 11, 12, 13, 14, 15});
-  const Floats four = fold(eight, Ints{4, 5, 6, 7});
-  const Floats two = fold(four, Ints{2, 3});
-  return fold(two, Ints{1})[0];
+  const Floats eight = combine(values, LanesFrom<8>(values));
+  const Floats four = combine(eight, LanesFrom<4>(eight));
+  const Floats two = combine(four, LanesFrom<2>(four));
+  return combine(two, LanesFrom<1>(two))[0];
 }
 
 RADIO_VECTOR_INLINE float Sum(const Floats& values) {
