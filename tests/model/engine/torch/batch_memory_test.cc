@@ -2,9 +2,12 @@
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/ones.h>
+#include <c10/core/Allocator.h>
 #include <gmock/gmock.h>
 
+#include <cstring>
 #include <optional>
+#include <string>
 #include <thread>
 
 namespace radio {
@@ -46,6 +49,25 @@ TEST(BatchMemoryTest, TensorsMayOutliveTheirBatch) {
   EXPECT_EQ(survivor.sum().item<int64_t>(), kLarge);
   std::thread([moved = std::move(survivor)]() mutable { moved.reset(); }).join();
   EXPECT_EQ(BatchMemory::KeptBytes(), 0u);
+}
+
+TEST(BatchMemoryTest, RawBlocksOfEverySizeAreGivenBack) {
+  const BatchMemory memory;
+  c10::Allocator* allocator = c10::GetAllocator(at::kCPU);
+  allocator->raw_deallocate(allocator->raw_allocate(64));
+  EXPECT_EQ(BatchMemory::KeptBytes(), 0u);
+  allocator->raw_deallocate(allocator->raw_allocate(kLarge));
+  EXPECT_EQ(BatchMemory::KeptBytes(), kLarge);
+}
+
+TEST(BatchMemoryTest, CopiesAreTheSameBytes) {
+  const BatchMemory memory;
+  for (const size_t size : {size_t{5}, size_t{kLarge}}) {
+    const std::string bytes(size, 'x');
+    const c10::DataPtr copy = c10::GetAllocator(at::kCPU)->clone(bytes.data(), size);
+    EXPECT_NE(copy.get(), bytes.data());
+    EXPECT_EQ(std::memcmp(copy.get(), bytes.data(), size), 0);
+  }
 }
 
 TEST(BatchMemoryTest, OverlappingBatchesShare) {

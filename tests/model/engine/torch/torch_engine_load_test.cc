@@ -2,7 +2,9 @@
 
 #include <fstream>
 #include <string>
+#include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "model/engine/torch/torch_engine.h"
 #include "tests/model/engine/torch/scripted_engine.h"
 
@@ -18,6 +20,22 @@ using TorchEngineLoadTest = ScriptedEngineTest;
 TEST_F(TorchEngineLoadTest, DescribesTheDevice) {
   options_.intra_op_threads = 3;
   EXPECT_THAT(Load()->description(), testing::StartsWith("cpu, 3 threads"));
+}
+
+TEST_F(TorchEngineLoadTest, TakesAllProcessorsUnlessToldHowMany) {
+  options_.intra_op_threads = 0;
+  EXPECT_THAT(
+      Load()->description(),
+      testing::StartsWith(absl::StrCat("cpu, ", std::thread::hardware_concurrency(), " threads")));
+}
+
+TEST_F(TorchEngineLoadTest, FilesMayLieElsewhere) {
+  options_.backbone_file = absl::StrCat(options_.directory, "/", options_.backbone_file);
+  options_.directory = "/nonexistent";
+  for (std::string& file : options_.adaptor_files) {
+    file = options_.backbone_file.substr(0, options_.backbone_file.rfind('/') + 1) + file;
+  }
+  EXPECT_NE(Load(), nullptr);
 }
 
 TEST_F(TorchEngineLoadTest, NamesTheFileThatIsMissing) {

@@ -109,6 +109,16 @@ TEST_F(TorchEngineTest, WantOfMemoryIsRecognised) {
   EXPECT_TRUE(IsOutOfMemory(status)) << status;
 }
 
+TEST_F(TorchEngineTest, AProcessorHasNoMemoryOfADevice) {
+  const std::unique_ptr<Engine> engine = Load();
+  const BatchItem item = {&small_, &everything_};
+  ASSERT_TRUE(engine->Run({&item, 1}).ok());
+  engine->ReleaseMemory();
+  EXPECT_EQ(engine->device_memory().allocated, 0);
+  EXPECT_EQ(engine->device_memory().reserved, 0);
+  EXPECT_TRUE(engine->Run({&item, 1}).ok());
+}
+
 TEST_F(TorchEngineTest, ResultOfTheWrongShapeIsRefused) {
   const std::unique_ptr<Engine> engine = Load();
   const std::vector<OutputRequest> short_features = {Ask(kHungry, false, true)};

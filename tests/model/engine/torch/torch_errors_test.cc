@@ -39,6 +39,8 @@ TEST(TorchErrorsTest, KindIsReadFromTheMessage) {
   EXPECT_EQ(reason("CUDA error: an illegal memory access was encountered"), Reason::kDeviceError);
   EXPECT_EQ(reason("CUDA out of memory. Tried to allocate 2 GiB"), Reason::kInferenceFailed);
   EXPECT_EQ(reason("CUDA error: out of memory"), Reason::kInferenceFailed);
+  EXPECT_EQ(reason("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), Reason::kDeviceError);
+  EXPECT_EQ(reason("CUBLAS_STATUS_EXECUTION_FAILED when calling f"), Reason::kDeviceError);
 }
 
 TEST(TorchErrorsTest, WantOfMemoryIsMarked) {
@@ -46,6 +48,12 @@ TEST(TorchErrorsTest, WantOfMemoryIsMarked) {
   EXPECT_TRUE(IsOutOfMemory(StatusOf(
       std::runtime_error("DefaultCPUAllocator: can't allocate memory: you tried ..."), "m")));
   EXPECT_TRUE(IsOutOfMemory(StatusOf(std::runtime_error("CUDA out of memory."), "m")));
+  EXPECT_TRUE(IsOutOfMemory(StatusOf(std::runtime_error("RuntimeError: std::bad_alloc"), "m")));
+  try {
+    TORCH_CHECK_WITH(OutOfMemoryError, false, "tried to allocate 2 GiB");
+  } catch (const std::exception& error) {
+    EXPECT_TRUE(IsOutOfMemory(StatusOf(error, "m")));
+  }
   EXPECT_FALSE(IsOutOfMemory(StatusOf(std::runtime_error("shapes differ"), "m")));
 }
 
