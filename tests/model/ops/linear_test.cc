@@ -94,8 +94,8 @@ TEST_P(LinearTest, PackedIsTheSame) {
         Call(input, PackWeight(weight), bias, residual, gelu ? "gelu" : "none");
     EXPECT_EQ(output.scalar_type(), at::kBFloat16);
     EXPECT_EQ(output.sizes(), (std::vector<int64_t>{rows, outputs}));
-    // Half a unit in the last place of the largest values.
-    EXPECT_LT(Distance(output, input, weight, bias, residual, gelu), 1.7e-2);
+    // Half a unit in the last place of values below 16; one in a hundred runs has some above 8.
+    EXPECT_LT(Distance(output, input, weight, bias, residual, gelu), 3.2e-2);
   }
 }
 
