@@ -1,7 +1,8 @@
 #!/bin/bash
 # Installs what is missing, builds and runs every test that needs no GPU; ends with "N passed, N failed[, N skipped]".
 #   tools/test.sh [--fast | --asan | --tsan]
-#   --fast  unit tests only      --asan, --tsan  C++ tests without LibTorch under AddressSanitizer + UBSan, or ThreadSanitizer
+#   --fast  unit tests only
+#   --asan  C++ tests under AddressSanitizer + UBSan      --tsan  those without LibTorch under ThreadSanitizer
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,9 +11,9 @@ flags=(-c opt)
 case "${1:-}" in
   "") ;;
   --fast) flags+=(--test_size_filters=small); python_tests=0 ;;
-  --asan) flags=(--config=asan --test_tag_filters=-torch --build_tag_filters=-torch --build_tests_only); python_tests=0 ;;
+  --asan) flags=(--config=asan --build_tests_only); python_tests=0 ;;
   --tsan) flags=(--config=tsan --test_tag_filters=-torch --build_tag_filters=-torch --build_tests_only); python_tests=0 ;;
-  -h | --help) sed -n '2,4s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  -h | --help) sed -n '2,5s/^# \{0,1\}//p' "$0"; exit 0 ;;
   *) echo "usage: tools/test.sh [--fast | --asan | --tsan]" >&2; exit 2 ;;
 esac
 
