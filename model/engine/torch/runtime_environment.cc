@@ -19,6 +19,9 @@ constexpr Variable kVariables[] = {
     // Entries, not bytes. A batch uses about a dozen primitives.
     {"LRU_CACHE_CAPACITY", "8"},
     {"ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16"},
+    // A GPU's memory grows by pages instead of blocks that fit no batch but the one they were made
+    // for: the sizes of batches never repeat.
+    {"PYTORCH_ALLOC_CONF", "expandable_segments:True"},
     // Blocks of 1 MB and more are given back when they are freed (batch_memory.h keeps them for a
     // batch). By itself glibc moves that limit with what is freed, and resident memory by tens of
     // MB up and down.

@@ -18,6 +18,7 @@ std::string Value(const char* name) {
 // main() below has called ConfigureRuntimeEnvironment: this process is the one started again.
 TEST(RuntimeEnvironmentTest, CachesAreBoundedAndArgumentsSurvive) {
   EXPECT_EQ(Value("LRU_CACHE_CAPACITY"), "8");
+  EXPECT_EQ(Value("PYTORCH_ALLOC_CONF"), "expandable_segments:True");
   EXPECT_EQ(Value("ONEDNN_PRIMITIVE_CACHE_CAPACITY"), "77");
   EXPECT_EQ(Value("RADIO_TEST_STARTS"), "2");
 }
