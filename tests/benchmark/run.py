@@ -21,6 +21,7 @@ PROGRAMS = [
     "//tests/benchmark:response_path",
     "//server/main:radio_server",
     "//client:radio",
+    "//tests/load:stub_server",
 ]
 # What to reach: (at least, at most); None where there is no bound.
 TARGETS = {
@@ -131,7 +132,7 @@ def main():
         for precision in ("float32", "bfloat16"):
             model = demo(precision, size)
             figures = engine(folder, model, options.quick)
-            figures.update(service.around_the_engine(folder, model, figures, seconds))
+            figures.update(service.around_the_engine(folder, model, seconds))
             result[precision] = figures
         rates = {
             key: (result[key]["packed_images_per_second"], result[key]["ceiling_gflops"])
@@ -140,7 +141,7 @@ def main():
         }
         (fast, fast_ceiling), (slow, slow_ceiling) = rates["bfloat16"], rates["float32"]
         result["bfloat16"]["bfloat16_of_machine"] = (fast / slow) / (fast_ceiling / slow_ceiling)
-        result["front end"] = service.without_a_model(seconds / 2)
+        result["front end"] = service.without_a_model(seconds / 2) | service.idle_latency(folder, seconds / 2)
         result["batch decision"] = decisions()
         result["preprocess"] = preprocess()
         result["python client"] = python_client(folder, model, options.quick)

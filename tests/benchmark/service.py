@@ -4,24 +4,46 @@ import contextlib
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path += [str(REPOSITORY / "tests" / folder) for folder in ("integration", "load")]
 from served import Server  # noqa: E402
-from stub import bench  # noqa: E402
+from stub import Stub, begin_bench, bench, end_bench, scrape, total  # noqa: E402
 
 # Those of engine_benchmark's packed mix.
 MIX = ["224x224", "224x336", "336x224", "432x432", "512x384"]
+# What a batch takes in the engine that latency is measured without.
+STUB_MS = 20
+
+
+def checked(report):
+    """A report of `radio bench`, after a word about what failed."""
+    if report["failed"]:
+        print(f"  radio bench: failed images: {report['failed']}")
+    return report
 
 
 def report_of(server, sizes, **options):
     """The report of `radio bench`; `options` as on its command line, True for a switch."""
     words = [word for name, value in options.items() for word in (f"--{name}", value) if word is not True]
-    report = bench(server, *words, sizes=sizes)
-    if report["failed"]:
-        print(f"  radio bench: failed images: {report['failed']}")
-    return report
+    return checked(bench(server, *words, sizes=sizes))
+
+
+def next_end_of_a_batch(server):
+    """(when, seconds in the engine so far): as a batch has just ended."""
+
+    def batches():
+        series = scrape(server.metrics)
+        return (total(series, f"radio_batch_duration_seconds_{name}") for name in ("count", "sum"))
+
+    before, _ = batches()
+    while True:
+        count, seconds = batches()
+        if count > before:
+            return time.monotonic(), seconds
+        time.sleep(0.01)
 
 
 @contextlib.contextmanager
@@ -34,17 +56,33 @@ def running(folder, artefact):
         server.stop()
 
 
-def around_the_engine(folder, artefact, engine, seconds):
-    """{name: value}; `engine` holds engine_benchmark's figures of the same model, taken just before."""
+def around_the_engine(folder, artefact, seconds):
+    """{name: value}. What the service reaches of the engine's rate is the share of the time that the engine computes:
+    so both are of the same seconds of a machine that is not always as fast."""
+    options = ("--concurrency", 16, "--features", "--duration", 2 * seconds, "--warmup", seconds / 4)
     with running(folder, artefact) as server:
-        saturated = report_of(server, MIX, concurrency=16, features=True, duration=seconds, warmup=seconds / 4)
-        alone = report_of(server, ["224x224"], concurrency=1, features=True, duration=seconds / 2)["latency_ms"]
+        load = begin_bench(server.grpc, *options, sizes=MIX)
+        next_end_of_a_batch(server)
+        first, computed_before = next_end_of_a_batch(server)
+        time.sleep(seconds)
+        last, computed = next_end_of_a_batch(server)
+        report = checked(end_bench(load))
     return {
-        "service_images_per_second": saturated["images_per_second"],
-        "service_over_engine": saturated["images_per_second"] / engine["packed_images_per_second"],
-        "idle_p50_over_engine_ms": alone["p50"] - engine["one_image_224_ms"],
-        "idle_p99_over_engine_ms": alone["p99"] - engine["one_image_224_ms"],
+        "service_images_per_second": report["images_per_second"],
+        "service_over_engine": (computed - computed_before) / (last - first),
     }
+
+
+def idle_latency(folder, seconds):
+    """Milliseconds of a small image beyond what the engine takes, on a server that does nothing else."""
+    server = Stub(folder, arguments=[f"--batch_time_ms={STUB_MS}"])
+    try:
+        latency = bench(server, "--concurrency", 1, "--features", "--duration", seconds, sizes=["224x224"])[
+            "latency_ms"
+        ]
+    finally:
+        server.close()
+    return {f"idle_{rank}_over_engine_ms": latency[rank] - STUB_MS for rank in ("p50", "p99")}
 
 
 def line_of(program, *arguments):

@@ -74,10 +74,7 @@ class Stub:
         return (self.folder / f"{self.grpc.rsplit(':')[-1]}.log").read_text()
 
     def scrape(self):
-        """{series: value}."""
-        with urllib.request.urlopen(f"http://{self.metrics_address}/metrics", timeout=10) as page:
-            lines = page.read().decode().splitlines()
-        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines if not line.startswith("#")}
+        return scrape(self.metrics_address)
 
     def resident_mib(self):
         return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * 4096 / 2**20
@@ -87,6 +84,13 @@ class Stub:
 
     def threads(self):
         return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
+
+
+def scrape(metrics_address):
+    """{series: value} of any server."""
+    with urllib.request.urlopen(f"http://{metrics_address}/metrics", timeout=10) as page:
+        lines = page.read().decode().splitlines()
+    return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines if not line.startswith("#")}
 
 
 def total(series, name, **labels):
