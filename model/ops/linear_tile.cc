@@ -9,7 +9,7 @@ namespace {
 
 // x Phi(x) = max(x, 0) - |x| Phi(-|x|). log2 Phi(-m) by the polynomial of degree 7 with the least
 // error among those that are -1 at 0: below 2.3e-5 of Phi up to m = 5, 1.4e-3 up to 8, where Phi is
-// 6e-16; bfloat16 rounds by up to 2e-3. From 12 on Phi is Exp2's least.
+// 6e-16; bfloat16 rounds by up to 2e-3. From 12 on Phi counts as there, 1e-33.
 template <bool kByUnit>
 RADIO_VECTOR_INLINE Floats Gelu(const Floats& x) {
   constexpr float kFarthest = 12.0f;

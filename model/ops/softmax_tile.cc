@@ -44,8 +44,10 @@ RADIO_VECTOR_INLINE void Tile(const ScoreTile& tile, RowStates* states, float* o
   }
   alignas(64) std::array<float, kBlockRows> fades;
   for (size_t i = 0; i < kBlockRows; i += kLanes) {
-    const Floats grown = Load(&states->largest[i]) - Load(&largest[i]);
-    Store(Exp2<kByUnit>(grown * scale), &fades[i]);
+    const Floats before = Load(&states->largest[i]);
+    const Floats fade = Exp2<kByUnit>((before - Load(&largest[i])) * scale);
+    // Before the first tile there was nothing.
+    Store(before > kNone ? fade : Floats{}, &fades[i]);
   }
   for (int64_t i = 0; i < tile.rows; ++i) {
     const auto row = static_cast<size_t>(i);
