@@ -46,18 +46,17 @@ int64_t InnerOf(const Problem& p) { return RoundUp(p.inputs, kInnerStep); }
 // How the output is cut into tasks, row group by row group.
 struct Plan {
   Plan(const Problem& p, int64_t threads) {
-    const int64_t block_bytes = kBlockRows * InnerOf(p) * static_cast<int64_t>(sizeof(BFloat16));
+    const int64_t row_bytes = InnerOf(p) * static_cast<int64_t>(sizeof(BFloat16));
     const int64_t blocks = StepsOf(p.rows, kBlockRows);
     const int64_t most_groups =
-        std::max(kTasksPerThread * threads, StepsOf(blocks * block_bytes, kTaskBytes));
+        std::max(kTasksPerThread * threads, StepsOf(blocks * kBlockRows * row_bytes, kTaskBytes));
     rows = kBlockRows * std::max(std::min(kLeastBlocks, blocks), StepsOf(blocks, most_groups));
     row_groups = StepsOf(p.rows, rows);
     const int64_t pairs = StepsOf(p.outputs, kColumns);
     const int64_t wanted = StepsOf(kLeastTasksPerThread * threads, row_groups);
     columns = kColumns * StepsOf(pairs, std::min(wanted, pairs));
     column_groups = StepsOf(p.outputs, columns);
-    const int64_t product_bytes = kColumns * InnerOf(p) * static_cast<int64_t>(sizeof(BFloat16));
-    group = kColumns * std::max<int64_t>(1, kGroupBytes / product_bytes);
+    group = kColumns * std::max<int64_t>(1, kGroupBytes / (kColumns * row_bytes));
   }
   // Of one task.
   int64_t rows, columns;

@@ -49,9 +49,9 @@ RADIO_VECTOR_INLINE Floats Scale(const Floats& a, const Floats& whole) {
   return a * power;
 }
 
-// 2^x for x <= 0 and NaN, relative error below 5e-6 down to 2^-125; less counts as that: a step from
-// the denormal numbers, which take a processor a hundred times as long. 2^0 is 1.
-// x = n + f with |f| <= 1/2; 2^f by a polynomial.
+// 2^x for x <= 0 and NaN, relative error below 5e-6 down to 2^-125; less counts as that: a step
+// from the denormal numbers, which take a processor a hundred times as long. 2^0 is 1. x = n + f
+// with |f| <= 1/2; 2^f by a polynomial.
 template <bool kByUnit>
 RADIO_VECTOR_INLINE Floats Exp2(const Floats& x) {
   constexpr float kSmallest = -125.0f;

@@ -17,7 +17,7 @@
 #endif
 #define RADIO_VECTOR_INLINE __attribute__((always_inline)) inline
 
-// Before a function that is only called where HasBfloat16Units() and may use what is ByUnit.
+// Before a function that is only called where HasBfloat16Units() and may pass kByUnit.
 #ifdef __x86_64__
 #define RADIO_BFLOAT16_UNITS __attribute__((target("avx512f,avx512bf16")))
 #else
@@ -60,38 +60,32 @@ RADIO_VECTOR_INLINE void Store(const Floats& values, uint16_t* target) {
   std::memcpy(target, &rounded, sizeof(rounded));
 }
 
-// The same in one instruction, which the compiler has no name for outside of functions that may use
-// it; by shifts and sums the rounding takes as long as an exponential.
-RADIO_VECTOR_INLINE void StoreByUnit(const Floats& values, uint16_t* target) {
-#ifdef __x86_64__
-  Shorts rounded;
-  __asm__("vcvtneps2bf16 %1, %0" : "=v"(rounded) : "v"(values));
-  std::memcpy(target, &rounded, sizeof(rounded));
-#else
-  Store(values, target);
-#endif
-}
-
-// Two after each other, in the time of one.
-RADIO_VECTOR_INLINE void StoreByUnit(const Floats& first, const Floats& second, uint16_t* target) {
-#ifdef __x86_64__
-  Floats rounded;
-  __asm__("vcvtne2ps2bf16 %1, %2, %0" : "=v"(rounded) : "v"(first), "v"(second));
-  std::memcpy(target, &rounded, sizeof(rounded));
-#else
-  Store(first, target);
-  Store(second, target + kLanes);
-#endif
-}
-
+// Store; by the unit in one instruction, which the compiler has no name for outside of functions
+// that may use it: by shifts and sums the rounding takes as long as an exponential.
 template <bool kByUnit>
 RADIO_VECTOR_INLINE void StoreBits(const Floats& values, uint16_t* target) {
-  kByUnit ? StoreByUnit(values, target) : Store(values, target);
+#ifdef __x86_64__
+  if (kByUnit) {
+    Shorts rounded;
+    __asm__("vcvtneps2bf16 %1, %0" : "=v"(rounded) : "v"(values));
+    std::memcpy(target, &rounded, sizeof(rounded));
+    return;
+  }
+#endif
+  Store(values, target);
 }
 
+// Two after each other, by the unit in the time of one.
 template <bool kByUnit>
 RADIO_VECTOR_INLINE void StoreBits(const Floats& first, const Floats& second, uint16_t* target) {
-  if (kByUnit) return StoreByUnit(first, second, target);
+#ifdef __x86_64__
+  if (kByUnit) {
+    Floats rounded;
+    __asm__("vcvtne2ps2bf16 %1, %2, %0" : "=v"(rounded) : "v"(first), "v"(second));
+    std::memcpy(target, &rounded, sizeof(rounded));
+    return;
+  }
+#endif
   Store(first, target);
   Store(second, target + kLanes);
 }
