@@ -19,7 +19,6 @@ class BlockCache {
       const auto fitting = kept_.lower_bound(size);
       if (fitting != kept_.end() && fitting->first <= size + size / 4) {
         void* block = fitting->second;
-        kept_bytes_ -= fitting->first;
         kept_.erase(fitting);
         return block;
       }
@@ -37,7 +36,6 @@ class BlockCache {
       const auto it = sizes_.find(block);
       if (it == sizes_.end()) return false;
       if (batches_ > 0) {
-        kept_bytes_ += it->second;
         kept_.emplace(it->second, block);
         return true;
       }
@@ -59,14 +57,15 @@ class BlockCache {
       if (--batches_ > 0) return;
       for (const auto& [size, block] : kept_) sizes_.erase(block);
       unused.swap(kept_);
-      kept_bytes_ = 0;
     }
     for (const auto& [size, block] : unused) c10::free_cpu(block);
   }
 
   size_t kept_bytes() {
     const std::lock_guard<std::mutex> lock(mutex_);
-    return kept_bytes_;
+    size_t bytes = 0;
+    for (const auto& [size, block] : kept_) bytes += size;
+    return bytes;
   }
 
  private:
@@ -75,7 +74,6 @@ class BlockCache {
   // Of all blocks that came from here, in use or kept.
   std::unordered_map<void*, size_t> sizes_;
   std::multimap<size_t, void*> kept_;
-  size_t kept_bytes_ = 0;
 };
 
 BlockCache& Cache() {
