@@ -24,7 +24,8 @@
 
 ABSL_FLAG(std::string, artefact, "", "folder of an exported ViT model");
 ABSL_FLAG(int, threads, 0, "intra-op threads; 0: one per core");
-ABSL_FLAG(int, repeats, 5, "runs of each variant, interleaved; the fastest counts");
+ABSL_FLAG(int, repeats, 5,
+          "runs of each variant, interleaved: the fastest counts, of ratios the median");
 ABSL_FLAG(int, sizes, 20, "sizes never seen before, each compared with its own repetition");
 ABSL_FLAG(int, soak, 0, "batches of random sizes after which memory is compared; 0: none");
 ABSL_FLAG(bool, thread_time, false,
@@ -62,15 +63,15 @@ double Median(std::vector<double> values) {
 
 class EngineBenchmark {
  public:
-  EngineBenchmark(Engine* engine, const ModelSpec& spec, ModelWork work, Figures* figures)
-      : engine_(engine), spec_(spec), work_(std::move(work)), figures_(figures) {
+  EngineBenchmark(Engine* engine, int threads, const ModelSpec& spec, ModelWork work,
+                  Figures* figures)
+      : engine_(engine), threads_(threads), spec_(spec), work_(std::move(work)), figures_(figures) {
     mix_ = Fit(Mix());
     request_[0].features = request_[0].summary = true;
   }
 
-  void Run(int threads) {
-    threads_ = threads;
-    const int repeats = absl::GetFlag(FLAGS_repeats);
+  void Run() {
+    const int repeats = std::max(1, absl::GetFlag(FLAGS_repeats));
     MeasureMix(repeats);
     // Large batches: few are enough.
     MeasurePadding(std::min(repeats, 2));
@@ -249,10 +250,10 @@ class EngineBenchmark {
   }
 
   Engine* const engine_;
+  const int threads_;
   const ModelSpec spec_;
   const ModelWork work_;
   Figures* const figures_;
-  int threads_ = 1;
   std::vector<Size> mix_;
   std::vector<OutputRequest> request_ = std::vector<OutputRequest>(1);
   // Unseeded on purpose: two runs in a row must not be equal, nothing here checks a value.
@@ -285,10 +286,10 @@ int Main(const std::string& directory) {
               (*engine)->description().c_str());
   figures.Add("load_seconds", end - start, "");
   const MachineLoad load;
-  EngineBenchmark benchmark(engine->get(), artefact->spec,
+  EngineBenchmark benchmark(engine->get(), options.intra_op_threads, artefact->spec,
                             ReadModelWork(absl::StrCat(directory, "/", artefact->backbone_file)),
                             &figures);
-  benchmark.Run(options.intra_op_threads);
+  benchmark.Run();
   figures.Add("foreign_cpu_share", load.ForeignShare(), "above 0.05: repeat on a quiet machine");
   figures.Add("resident_mb", static_cast<double>(ResidentBytes() >> 20), "");
   if (!absl::GetFlag(FLAGS_json).empty()) figures.Write(absl::GetFlag(FLAGS_json));

@@ -31,19 +31,20 @@ def report_of(server, sizes, **options):
     return checked(bench(server, *words, sizes=sizes))
 
 
-def next_end_of_a_batch(server):
-    """(when, seconds in the engine so far): as a batch has just ended."""
+def next_end_of_a_batch(server, load):
+    """(when, seconds in the engine so far): as a batch has just ended, while `load` is on the server."""
 
     def batches():
         series = scrape(server.metrics)
         return (total(series, f"radio_batch_duration_seconds_{name}") for name in ("count", "sum"))
 
     before, _ = batches()
-    while True:
+    while load.poll() is None:
         count, seconds = batches()
         if count > before:
             return time.monotonic(), seconds
         time.sleep(0.01)
+    raise RuntimeError(f"radio bench ended between two batches: {load.stderr.read()}")
 
 
 @contextlib.contextmanager
@@ -62,10 +63,11 @@ def around_the_engine(folder, artefact, seconds):
     options = ("--concurrency", 16, "--features", "--duration", 2 * seconds, "--warmup", seconds / 4)
     with running(folder, artefact) as server:
         load = begin_bench(server.grpc, *options, sizes=MIX)
-        next_end_of_a_batch(server)
-        first, computed_before = next_end_of_a_batch(server)
+        # The first batch warms up.
+        next_end_of_a_batch(server, load)
+        first, computed_before = next_end_of_a_batch(server, load)
         time.sleep(seconds)
-        last, computed = next_end_of_a_batch(server)
+        last, computed = next_end_of_a_batch(server, load)
         report = checked(end_bench(load))
     return {
         "service_images_per_second": report["images_per_second"],
