@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
@@ -55,6 +56,7 @@ class LimitedFiles {
   explicit LimitedFiles(rlim_t bytes) : handler_(signal(SIGXFSZ, SIG_IGN)) {
     // ThreadSanitizer maps a temporary file when a program begins, unless it cannot have one, and
     // does not look whether it could write it.
+    if (const char* folder = getenv("TMPDIR")) temporary_ = folder;
     setenv("TMPDIR", "/nonexistent", 1);
     getrlimit(RLIMIT_FSIZE, &before_);
     const rlimit limited = {bytes, before_.rlim_max};
@@ -62,12 +64,13 @@ class LimitedFiles {
   }
   ~LimitedFiles() {
     setrlimit(RLIMIT_FSIZE, &before_);
-    unsetenv("TMPDIR");
+    temporary_.has_value() ? setenv("TMPDIR", temporary_->c_str(), 1) : unsetenv("TMPDIR");
     signal(SIGXFSZ, handler_);
   }
 
  private:
   void (*const handler_)(int);
+  std::optional<std::string> temporary_;
   rlimit before_;
 };
 
