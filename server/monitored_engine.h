@@ -29,6 +29,7 @@ class MonitoredEngine : public Engine {
     End(clock_->Now());
     return results;
   }
+  int overlapping_runs() const override { return engine_->overlapping_runs(); }
   void ReleaseMemory() override { engine_->ReleaseMemory(); }
   DeviceMemory device_memory() const override { return engine_->device_memory(); }
   bool healthy() const override { return engine_->healthy(); }

@@ -35,12 +35,17 @@ class Engine {
   // DEVICE_ERROR) means that no item was computed and that nothing is kept of the batch; the engine
   // stays usable unless `healthy` turns false. IsOutOfMemory of it: a smaller batch may pass.
   //
-  // Blocks for the whole computation. Thread-safe: concurrent calls are served one after the other.
-  // Images must have supported sizes, and equal ones where the model's `mixed_sizes` is false;
-  // outputs must exist in the spec. Computes only what some item asks for. The results own their
-  // memory and may outlive the engine.
+  // Blocks for the whole computation. Thread-safe: the device computes for concurrent calls one
+  // after the other. Images must have supported sizes, and equal ones where the model's
+  // `mixed_sizes` is false; outputs must exist in the spec. Computes only what some item asks for.
+  // The results own their memory and may outlive the engine.
   virtual absl::StatusOr<std::vector<absl::StatusOr<ItemOutputs>>> Run(
       absl::Span<const BatchItem> batch) = 0;
+
+  // How many calls of Run are worth making at once. 2 where the ends of a run, staging and answers,
+  // are copies that overlap with another's computation; 1 where, as on a CPU, the threads of one
+  // run fill the machine. Never changes.
+  virtual int overlapping_runs() const { return 1; }
 
   // Gives memory that is kept for later back to the device, after a run that had too little. May
   // block.
