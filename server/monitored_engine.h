@@ -1,8 +1,7 @@
-// An engine that can be asked how long its current run has been going on, and how long all of them.
+// An engine that can be asked how long it has been running without an end, and how long at all.
 #ifndef RADIO_SERVER_MONITORED_ENGINE_H_
 #define RADIO_SERVER_MONITORED_ENGINE_H_
 
-#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -24,9 +23,9 @@ class MonitoredEngine : public Engine {
 
   absl::StatusOr<std::vector<absl::StatusOr<ItemOutputs>>> Run(
       absl::Span<const BatchItem> batch) override {
-    Begin(clock_->Now());
+    Begin();
     auto results = engine_->Run(batch);
-    End(clock_->Now());
+    End();
     return results;
   }
   int overlapping_runs() const override { return engine_->overlapping_runs(); }
@@ -35,36 +34,43 @@ class MonitoredEngine : public Engine {
   bool healthy() const override { return engine_->healthy(); }
   std::string description() const override { return engine_->description(); }
 
-  // Zero between runs. Never blocks.
+  // How long a run has been awaited: since the last one ended, or since the first began on an idle
+  // engine. Zero between runs. Never blocks.
   absl::Duration running_for() const {
     MutexLock lock(&mutex_);
     return RunningFor();
   }
-  // Sum over all runs, the current one included. Never blocks.
+  // For how long there was a run, the present ones included; runs that overlap count once. Never
+  // blocks.
   absl::Duration busy() const {
     MutexLock lock(&mutex_);
-    return ended_runs_ + RunningFor();
+    return busy_ + RunningFor();
   }
 
  private:
-  void Begin(absl::Time now) {
+  void Begin() {
     MutexLock lock(&mutex_);
-    running_since_ = now;
+    if (runs_++ == 0) awaited_since_ = clock_->Now();
   }
-  void End(absl::Time now) {
+  void End() {
     MutexLock lock(&mutex_);
-    ended_runs_ += now - running_since_;
-    running_since_ = absl::InfiniteFuture();
+    const absl::Duration awaited = RunningFor();
+    busy_ += awaited;
+    awaited_since_ += awaited;
+    --runs_;
   }
   absl::Duration RunningFor() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return std::max(clock_->Now() - running_since_, absl::ZeroDuration());
+    return runs_ == 0 ? absl::ZeroDuration() : clock_->Now() - awaited_since_;
   }
 
   const std::unique_ptr<Engine> engine_;
   const Clock* const clock_;
   mutable Mutex mutex_;
-  absl::Time running_since_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
-  absl::Duration ended_runs_ ABSL_GUARDED_BY(mutex_);
+  // Going on now.
+  int runs_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Time awaited_since_ ABSL_GUARDED_BY(mutex_);
+  // Up to the last end.
+  absl::Duration busy_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace radio::server

@@ -17,8 +17,9 @@ namespace radio::server {
 // What the process exits with: a supervisor can tell them apart.
 enum class Trouble { kDeviceError = 71, kHungBatch = 72 };
 
-// What is wrong with an engine now: it says itself that its device is beyond use, or a run takes
-// longer than `max_run`. Pure but for reading the engine.
+// What is wrong with an engine now: it says itself that its device is beyond use, or a run has been
+// awaited for longer than `max_run` (MonitoredEngine::running_for). Pure but for reading the
+// engine.
 std::optional<Trouble> Diagnose(const MonitoredEngine& engine, absl::Duration max_run);
 
 // A thread that looks at every engine a few times a second. Makes no call to any device.
