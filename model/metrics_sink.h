@@ -25,6 +25,7 @@ struct BatchReport {
   double cost = 0;
   // The budget that the batch was cut by.
   double max_cost = 0;
+  // Its own: without the time in which the batch before it was still running.
   absl::Duration duration;
   BatchCut cut = BatchCut::kQueueEmpty;
   // Runs of it, or of parts of it, that failed for lack of memory.

@@ -79,7 +79,8 @@ constexpr std::array<MetricInfo, 43> kMetrics = {{
     {Metric::kBatchFill, kHistogram, "radio_batch_fill_ratio", "model",
      "Cost of a batch over the most that one may cost.", kRatios},
     {Metric::kBatchDuration, kHistogram, "radio_batch_duration_seconds", "model",
-     "How long a batch ran. The rate of its sum is the share of time that the model was busy.",
+     "How long a batch ran, after the one before it had ended. The rate of its sum is the share of "
+     "time that the model was busy.",
      kStageSeconds},
     {Metric::kTokens, kCounter, "radio_tokens_total", "model", "Backbone tokens computed.", {}},
     {Metric::kBatchCuts,

@@ -91,7 +91,7 @@ Batch BatchQueue::TakeBatch() {
   for (auto* tasks : {&taken.served, &taken.dropped}) {
     for (const std::unique_ptr<Task>& task : *tasks) task->queue_time = now - task->enqueued;
   }
-  return {std::move(taken.served), std::move(taken.dropped), decision.cut};
+  return {std::move(taken.served), std::move(taken.dropped), decision.cut, limits.max_cost};
 }
 
 void BatchQueue::Close() {

@@ -24,6 +24,8 @@ struct Batch {
   // Not worth a computation: see BatchDecision. To be completed by whoever took the batch.
   std::vector<std::unique_ptr<Task>> dropped;
   BatchCut cut = BatchCut::kQueueEmpty;
+  // The budget that it was cut by.
+  double max_cost = 0;
 };
 
 // Thread-safe. Its size is bounded by admission, not here: every task in it holds an admission

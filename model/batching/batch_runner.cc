@@ -1,5 +1,6 @@
 #include "model/batching/batch_runner.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -24,7 +25,7 @@ double CostOf(absl::Span<const std::unique_ptr<Task>> tasks) {
 
 void BatchRunner::Run(Batch batch) {
   for (std::unique_ptr<Task>& task : batch.dropped) Drop(std::move(task));
-  if (!batch.run.empty()) Compute(std::move(batch.run), batch.cut);
+  if (!batch.run.empty()) Compute(std::move(batch));
 }
 
 void BatchRunner::Drop(std::unique_ptr<Task> task) {
@@ -41,31 +42,38 @@ void BatchRunner::Drop(std::unique_ptr<Task> task) {
   CompleteLater(std::move(task), std::move(why));
 }
 
-void BatchRunner::Compute(std::vector<std::unique_ptr<Task>> tasks, BatchCut cut) {
+void BatchRunner::Compute(Batch batch) {
   const absl::Time start = parts_.clock->Now();
   BatchReport report;
-  report.max_cost = parts_.queue->budget().current();
-  Results results = RunIsolated(tasks, &report.out_of_memory);
+  Results results = RunIsolated(batch.run, &report.out_of_memory);
   if (report.out_of_memory == 0) parts_.queue->budget().Success();
 
-  report.duration = parts_.clock->Now() - start;
-  report.images = static_cast<int>(tasks.size());
-  report.cost = CostOf(tasks);
-  report.cut = cut;
-  for (const std::unique_ptr<Task>& task : tasks) {
+  absl::Duration inference_time;
+  {
+    MutexLock lock(&mutex_);
+    const absl::Time end = parts_.clock->Now();
+    inference_time = end - start;
+    report.duration = end - std::max(start, last_end_);
+    last_end_ = end;
+  }
+  report.images = static_cast<int>(batch.run.size());
+  report.cost = CostOf(batch.run);
+  report.max_cost = batch.max_cost;
+  report.cut = batch.cut;
+  for (const std::unique_ptr<Task>& task : batch.run) {
     const Size size = task->work().image.size;
     report.tokens += (size.height / options_.patch_size) * (size.width / options_.patch_size);
   }
   parts_.load->RecordBatch(report.cost, report.duration);
   parts_.metrics->BatchFinished(options_.model, report);
-  for (size_t i = 0; i < tasks.size(); ++i) {
-    tasks[i]->inference_time = report.duration;
-    CompleteLater(std::move(tasks[i]), std::move(results[i]));
+  for (size_t i = 0; i < batch.run.size(); ++i) {
+    batch.run[i]->inference_time = inference_time;
+    CompleteLater(std::move(batch.run[i]), std::move(results[i]));
   }
 }
 
 BatchRunner::Results BatchRunner::RunIsolated(TaskSpan tasks, int* out_of_memory) {
-  // Only parts of a batch that ran out of memory cost more.
+  // Only what was chosen before a batch, this one or another, ran out of memory costs more.
   if (tasks.size() > 1 && CostOf(tasks) > parts_.queue->budget().current() * kRounding) {
     return RunHalves(tasks, out_of_memory);
   }

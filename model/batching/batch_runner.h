@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "model/base/clock.h"
+#include "model/base/mutex.h"
 #include "model/batching/batch_queue.h"
 #include "model/batching/model_load.h"
 #include "model/engine/engine.h"
@@ -18,8 +19,9 @@
 
 namespace radio {
 
-// Not thread-safe. When the engine fails on a batch, the batch is split and tried again, so that
-// only the image that breaks it fails: at most 2 log2(n) + 1 more runs for one bad image among n.
+// Thread-safe: several batches may be run at once. When the engine fails on a batch, the batch is
+// split and tried again, so that only the image that breaks it fails: at most 2 log2(n) + 1 more
+// runs for one bad image among n.
 //
 // When the device runs out of memory, memory is released, the queue's live budget is lowered, and
 // the batch is run in parts that fit the new budget. An image that does not fit even alone gets
@@ -48,6 +50,10 @@ class BatchRunner {
       : options_(std::move(options)), parts_(std::move(parts)) {}
 
   // Blocks while the engine computes. Every task of `batch` is completed.
+  //
+  // Batches that overlap share the time: the duration of one, as reported and as ModelLoad learns
+  // of it, begins no earlier than the batch that ended before it. The inference time of its tasks
+  // is the whole.
   void Run(Batch batch);
 
  private:
@@ -55,7 +61,7 @@ class BatchRunner {
   using TaskSpan = absl::Span<const std::unique_ptr<Task>>;
 
   void Drop(std::unique_ptr<Task> task);
-  void Compute(std::vector<std::unique_ptr<Task>> tasks, BatchCut cut);
+  void Compute(Batch batch);
   // One result per task. Counts the runs that failed for lack of memory.
   Results RunIsolated(TaskSpan tasks, int* out_of_memory);
   Results RunHalves(TaskSpan tasks, int* out_of_memory);
@@ -63,6 +69,8 @@ class BatchRunner {
 
   const Options options_;
   const Parts parts_;
+  Mutex mutex_;
+  absl::Time last_end_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
 };
 
 }  // namespace radio

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <atomic>
 
+#include "model/base/mutex.h"
+
 namespace radio {
 
 // The configured cost, or less after the device ran out of memory: then half of what did not fit,
-// and a quarter more after each eight batches that went well. One thread reports, any may read.
+// and a quarter more after each eight batches that went well. Thread-safe; reading never blocks.
 class LiveBudget {
  public:
   explicit LiveBudget(double configured) : configured_(configured), current_(configured) {}
@@ -18,12 +20,14 @@ class LiveBudget {
 
   // What cost `cost` did not fit into memory.
   void OutOfMemory(double cost) {
+    MutexLock lock(&mutex_);
     successes_ = 0;
     current_.store(std::min(current(), cost / 2), std::memory_order_relaxed);
   }
 
   // A batch was computed.
   void Success() {
+    MutexLock lock(&mutex_);
     if (++successes_ % kSuccessesPerStep != 0) return;
     current_.store(std::min(configured_, current() * kStep), std::memory_order_relaxed);
   }
@@ -33,8 +37,10 @@ class LiveBudget {
   static constexpr double kStep = 1.25;
 
   const double configured_;
+  // Of those that report.
+  Mutex mutex_;
   std::atomic<double> current_;
-  int successes_ = 0;
+  int successes_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace radio

@@ -48,7 +48,7 @@ class Engine {
   virtual int overlapping_runs() const { return 1; }
 
   // Gives memory that is kept for later back to the device, after a run that had too little. May
-  // block.
+  // block, also until other runs have ended. Thread-safe.
   virtual void ReleaseMemory() {}
 
   // False once the device is beyond use. Never blocks.
