@@ -6,8 +6,6 @@
 
 #include <string>
 
-#include "model/engine/torch/image_staging.h"
-
 namespace radio {
 namespace {
 
@@ -29,9 +27,9 @@ Images Wanting(absl::Span<const BatchItem> batch, size_t output, bool OutputRequ
 // A forward pass over one batch.
 class Pass {
  public:
-  Pass(TorchModel* model, const ModelSpec& spec, c10::Device device,
-       absl::Span<const BatchItem> batch)
-      : model_(model), spec_(spec), device_(device), batch_(batch) {
+  Pass(TorchModel* model, const ModelSpec& spec, absl::Span<const BatchItem> batch,
+       const std::vector<at::Tensor>& images)
+      : model_(model), spec_(spec), batch_(batch), images_(images) {
     result_.outputs.resize(spec.outputs.size());
     result_.tensors.resize(spec.outputs.size());
     first_token_.push_back(0);
@@ -55,7 +53,7 @@ class Pass {
   void RunBackbone() {
     std::vector<bool> conditioned;
     for (const BatchItem& item : batch_) conditioned.push_back(item.image->conditioned);
-    tokens_ = model_->Backbone(StageImages(batch_, device_), conditioned);
+    tokens_ = model_->Backbone(images_, conditioned);
     const int64_t channels = spec_.outputs[0].feature_dim;
     CheckShape("backbone prefix", tokens_.prefix,
                {static_cast<int64_t>(batch_.size()), spec_.num_prefix_tokens, channels});
@@ -124,8 +122,12 @@ class Pass {
     return at::tensor(sides, at::TensorOptions().dtype(c10::kLong)).view({-1, 2});
   }
 
+  // On the model's device. From pinned memory: no copy that the host waits for, and with it for all
+  // that was computed before.
   at::Tensor IndexTensor(const std::vector<int64_t>& indices) const {
-    return at::tensor(indices, at::TensorOptions().dtype(c10::kLong)).to(device_);
+    const c10::Device device = images_[0].device();
+    const at::Tensor host = at::tensor(indices, at::TensorOptions().dtype(c10::kLong));
+    return device.is_cpu() ? host : host.pin_memory().to(device, /*non_blocking=*/true);
   }
 
   std::vector<int64_t> SummaryIndices() const {
@@ -162,8 +164,8 @@ class Pass {
 
   TorchModel* const model_;
   const ModelSpec& spec_;
-  const c10::Device device_;
   const absl::Span<const BatchItem> batch_;
+  const std::vector<at::Tensor>& images_;
   std::vector<Size> grids_;
   // First token of each image among the packed features; the last entry is their total.
   std::vector<int64_t> first_token_;
@@ -173,9 +175,9 @@ class Pass {
 
 }  // namespace
 
-BatchResult ComputeBatch(TorchModel* model, const ModelSpec& spec, c10::Device device,
-                         absl::Span<const BatchItem> batch) {
-  return Pass(model, spec, device, batch).Run();
+BatchResult ComputeBatch(TorchModel* model, const ModelSpec& spec,
+                         absl::Span<const BatchItem> batch, const std::vector<at::Tensor>& images) {
+  return Pass(model, spec, batch, images).Run();
 }
 
 }  // namespace radio

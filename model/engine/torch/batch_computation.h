@@ -2,7 +2,9 @@
 #ifndef RADIO_MODEL_ENGINE_TORCH_BATCH_COMPUTATION_H_
 #define RADIO_MODEL_ENGINE_TORCH_BATCH_COMPUTATION_H_
 
-#include <c10/core/Device.h>
+#include <ATen/core/Tensor.h>
+
+#include <vector>
 
 #include "absl/types/span.h"
 #include "model/engine/engine.h"
@@ -12,10 +14,12 @@
 
 namespace radio {
 
-// Runs the backbone once, and each adaptor's heads for the images that ask for them. Throws as
+// Runs the backbone once, and each adaptor's heads for the images that ask for them. `images` are
+// those of the batch, on the model's device (image_staging.h), where the results may still be on
+// their way when it returns: what follows them there has to be on the same stream. Throws as
 // TorchModel does, also when a module's result has not the shape that the spec says.
-BatchResult ComputeBatch(TorchModel* model, const ModelSpec& spec, c10::Device device,
-                         absl::Span<const BatchItem> batch);
+BatchResult ComputeBatch(TorchModel* model, const ModelSpec& spec,
+                         absl::Span<const BatchItem> batch, const std::vector<at::Tensor>& images);
 
 }  // namespace radio
 

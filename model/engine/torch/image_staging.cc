@@ -2,6 +2,7 @@
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
+#include <c10/core/StreamGuard.h>
 
 #include <cstring>
 
@@ -36,8 +37,12 @@ int64_t Padded(size_t bytes) {
   return (static_cast<int64_t>(bytes) + kAlignment - 1) / kAlignment * kAlignment;
 }
 
-// The images' bytes, one after the other, on `device`.
-at::Tensor Upload(absl::Span<const BatchItem> batch, c10::Device device) {
+void CheckBytes(absl::Span<const BatchItem> batch) {
+  for (size_t i = 0; i < batch.size(); ++i) CheckBytes(*batch[i].image, i);
+}
+
+// The images' bytes, one after the other, in memory that a device copies from by itself.
+at::Tensor PinnedBlock(absl::Span<const BatchItem> batch) {
   int64_t total = 0;
   for (const BatchItem& item : batch) total += Padded(item.image->pixels.data.size());
   at::Tensor block = at::empty({total}, at::TensorOptions().dtype(c10::kByte).pinned_memory(true));
@@ -47,28 +52,41 @@ at::Tensor Upload(absl::Span<const BatchItem> batch, c10::Device device) {
     std::memcpy(out, bytes.data(), bytes.size());
     out += Padded(bytes.size());
   }
-  return block.to(device, /*non_blocking=*/true);
+  return block;
 }
 
 }  // namespace
 
-std::vector<at::Tensor> StageImages(absl::Span<const BatchItem> batch, c10::Device device) {
-  for (size_t i = 0; i < batch.size(); ++i) CheckBytes(*batch[i].image, i);
+std::vector<at::Tensor> ViewImages(absl::Span<const BatchItem> batch) {
+  CheckBytes(batch);
   std::vector<at::Tensor> images;
   images.reserve(batch.size());
-  const at::Tensor block = device.is_cpu() ? at::Tensor() : Upload(batch, device);
-  int64_t offset = 0;
   for (const BatchItem& item : batch) {
     const absl::Span<const uint8_t> bytes = item.image->pixels.data;
-    const int64_t size = static_cast<int64_t>(bytes.size());
     // The model only reads; from_blob knows no const.
-    images.push_back(View(
-        block.defined() ? block.narrow(0, offset, size)
-                        : at::from_blob(const_cast<uint8_t*>(bytes.data()), {size}, c10::kByte),
-        *item.image));
-    offset += Padded(bytes.size());
+    const at::Tensor view = at::from_blob(const_cast<uint8_t*>(bytes.data()),
+                                          {static_cast<int64_t>(bytes.size())}, c10::kByte);
+    images.push_back(View(view, *item.image));
   }
   return images;
+}
+
+UploadedImages UploadImages(absl::Span<const BatchItem> batch, const DeviceStreams& streams) {
+  CheckBytes(batch);
+  const at::Tensor pinned = PinnedBlock(batch);
+  const c10::StreamGuard guard(streams.upload);
+  const at::Tensor block = pinned.to(streams.device(), /*non_blocking=*/true);
+  block.record_stream(streams.compute);
+  UploadedImages uploaded = {{}, c10::Event(streams.device().type())};
+  uploaded.copied.record(streams.upload);
+  int64_t offset = 0;
+  for (const BatchItem& item : batch) {
+    const size_t bytes = item.image->pixels.data.size();
+    uploaded.images.push_back(
+        View(block.narrow(0, offset, static_cast<int64_t>(bytes)), *item.image));
+    offset += Padded(bytes);
+  }
+  return uploaded;
 }
 
 }  // namespace radio

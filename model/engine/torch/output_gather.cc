@@ -34,24 +34,24 @@ at::Tensor RunGather(const OutputPlan& plan, const BatchResult& result) {
   return gather.call(sources, segments, static_cast<int64_t>(plan.bytes()));
 }
 
-at::Tensor ToHost(const at::Tensor& slab) {
-  if (slab.is_cpu()) return slab;
-  at::Tensor host = at::empty(slab.sizes(), slab.options().device(c10::kCPU).pinned_memory(true));
-  host.copy_(slab);
-  return host;
-}
-
 }  // namespace
 
-std::vector<absl::StatusOr<ItemOutputs>> GatherOutputs(const ModelSpec& spec,
-                                                       absl::Span<const BatchItem> batch,
-                                                       const BatchResult& result) {
-  const OutputPlan plan(spec, batch, result.outputs);
-  if (plan.blocks().empty()) return plan.Answers(nullptr, nullptr, [](size_t) { return false; });
-  const auto slab = std::make_shared<const at::Tensor>(ToHost(RunGather(plan, result)));
-  const auto* memory = slab->const_data_ptr<uint8_t>();
-  return plan.Answers(slab, memory,
-                      [&](size_t block) { return memory[plan.bytes() + block] != 0; });
+GatheredOutputs::GatheredOutputs(const ModelSpec& spec, absl::Span<const BatchItem> batch,
+                                 const BatchResult& result)
+    : plan_(spec, batch, result.outputs) {
+  if (!plan_.blocks().empty()) slab_ = RunGather(plan_, result);
+}
+
+std::vector<absl::StatusOr<ItemOutputs>> GatheredOutputs::ToHost() const {
+  if (!slab_.defined()) return plan_.Answers(nullptr, nullptr, [](size_t) { return false; });
+  at::Tensor host = slab_;
+  if (!slab_.is_cpu()) {
+    host = at::empty(slab_.sizes(), slab_.options().device(c10::kCPU).pinned_memory(true));
+    host.copy_(slab_);
+  }
+  const auto* memory = host.const_data_ptr<uint8_t>();
+  return plan_.Answers(std::make_shared<const at::Tensor>(host), memory,
+                       [&](size_t block) { return memory[plan_.bytes() + block] != 0; });
 }
 
 }  // namespace radio

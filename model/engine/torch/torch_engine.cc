@@ -3,9 +3,12 @@
 #include <ATen/DeviceAccelerator.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/Device.h>
+#include <c10/core/Event.h>
 #include <c10/core/InferenceMode.h>
+#include <c10/core/StreamGuard.h>
 
 #include <algorithm>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -16,6 +19,8 @@
 #include "model/engine/torch/batch_computation.h"
 #include "model/engine/torch/batch_memory.h"
 #include "model/engine/torch/cuda_support.h"
+#include "model/engine/torch/device_streams.h"
+#include "model/engine/torch/image_staging.h"
 #include "model/engine/torch/output_gather.h"
 #include "model/engine/torch/torch_errors.h"
 #include "model/engine/torch/torch_model.h"
@@ -55,6 +60,13 @@ absl::Status CheckBatch(const ModelSpec& spec, absl::Span<const BatchItem> batch
   return absl::OkStatus();
 }
 
+// Makes `device` usable; its name for people.
+absl::StatusOr<std::string> LoadDevice(const std::string& device) {
+  if (absl::StartsWith(device, c10::get_privateuse1_backend())) return device;
+  RADIO_ASSIGN_OR_RETURN(const std::string name, LoadCuda(device));
+  return absl::StrCat(device, " ", name);
+}
+
 void ParallelOverRange(int64_t count, absl::FunctionRef<void(int64_t, int64_t)> body) {
   at::parallel_for(0, count, 1, body);
 }
@@ -90,8 +102,8 @@ absl::Status TorchEngine::LoadModel() {
     description_ = absl::StrCat("cpu, ", options_.intra_op_threads, " threads",
                                 widened ? ", bfloat16 computed as float32" : "");
   } else {
-    RADIO_ASSIGN_OR_RETURN(const std::string name, LoadCuda(device));
-    description_ = absl::StrCat(device, " ", name);
+    RADIO_ASSIGN_OR_RETURN(description_, LoadDevice(device));
+    streams_ = std::make_unique<const DeviceStreams>(c10::Device(device));
   }
   std::vector<std::string> adaptors;
   for (const std::string& file : options_.adaptor_files) {
@@ -112,21 +124,40 @@ absl::StatusOr<std::vector<absl::StatusOr<ItemOutputs>>> TorchEngine::Run(
     absl::Span<const BatchItem> batch) {
   if (batch.empty()) return std::vector<absl::StatusOr<ItemOutputs>>();
   RADIO_RETURN_IF_ERROR(CheckBatch(spec_, batch));
-  MutexLock lock(&mutex_);
-  const BatchMemory memory;
   const c10::InferenceMode inference;
   // Process-wide, but taken up by each thread on its own.
   at::set_num_threads(options_.intra_op_threads);
   try {
-    const c10::Device device(options_.device);
-    const BatchResult result = ComputeBatch(model_.get(), spec_, device, batch);
-    return device.is_cpu() ? WriteOutputs(spec_, batch, result.outputs, ParallelOverRange)
-                           : GatherOutputs(spec_, batch, result);
+    return streams_ == nullptr ? RunOnCpu(batch) : RunOnDevice(batch);
   } catch (const std::exception& error) {
     const absl::Status status = StatusOf(error, spec_.name);
     if (ReasonOf(status) == Reason::kDeviceError) healthy_.store(false, std::memory_order_relaxed);
     return status;
   }
+}
+
+std::vector<absl::StatusOr<ItemOutputs>> TorchEngine::RunOnCpu(absl::Span<const BatchItem> batch) {
+  MutexLock lock(&mutex_);
+  const BatchMemory memory;
+  const BatchResult result = ComputeBatch(model_.get(), spec_, batch, ViewImages(batch));
+  return WriteOutputs(spec_, batch, result.outputs, ParallelOverRange);
+}
+
+std::vector<absl::StatusOr<ItemOutputs>> TorchEngine::RunOnDevice(
+    absl::Span<const BatchItem> batch) {
+  const UploadedImages uploaded = UploadImages(batch, *streams_);
+  std::optional<GatheredOutputs> outputs;
+  c10::Event computed(streams_->device().type());
+  {
+    MutexLock lock(&mutex_);
+    const c10::StreamGuard guard(streams_->compute);
+    uploaded.copied.block(streams_->compute);
+    outputs.emplace(spec_, batch, ComputeBatch(model_.get(), spec_, batch, uploaded.images));
+    computed.record(streams_->compute);
+  }
+  const c10::StreamGuard guard(streams_->download);
+  computed.block(streams_->download);
+  return outputs->ToHost();
 }
 
 void TorchEngine::ReleaseMemory() {

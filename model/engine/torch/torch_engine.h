@@ -21,6 +21,7 @@
 
 namespace radio {
 
+struct DeviceStreams;
 class TorchModel;
 
 class TorchEngine : public Engine {
@@ -31,7 +32,8 @@ class TorchEngine : public Engine {
     std::string backbone_file = "backbone.pt";
     // One per adaptor, in the order of the spec's outputs after the backbone.
     std::vector<std::string> adaptor_files;
-    // "cpu" or "cuda:N".
+    // "cpu", "cuda:N", or a device that the process has registered with LibTorch as its
+    // PrivateUse1 backend.
     std::string device = "cpu";
     // Threads of one operator on the CPU; 0: as many as there are cores.
     int intra_op_threads = 0;
@@ -52,16 +54,25 @@ class TorchEngine : public Engine {
   DeviceMemory device_memory() const override;
   bool healthy() const override { return healthy_.load(std::memory_order_relaxed); }
   std::string description() const override { return description_; }
+  // Two on a device: staging and answers of one batch beside the computation of another.
+  int overlapping_runs() const override { return streams_ == nullptr ? 1 : 2; }
 
  private:
   TorchEngine(const Options& options, const ModelSpec& spec);
 
   absl::Status LoadModel();
+  // Both throw.
+  std::vector<absl::StatusOr<ItemOutputs>> RunOnCpu(absl::Span<const BatchItem> batch);
+  std::vector<absl::StatusOr<ItemOutputs>> RunOnDevice(absl::Span<const BatchItem> batch);
 
   const Options options_;
   const ModelSpec spec_;
   std::string description_;
   std::atomic<bool> healthy_{true};
+  // Null on a CPU.
+  std::unique_ptr<const DeviceStreams> streams_;
+  // On a device it is held while a batch's work is handed to the compute stream, which does it in
+  // that order: the next batch's stands behind it by the time that it is done.
   Mutex mutex_;
   std::unique_ptr<TorchModel> model_ ABSL_GUARDED_BY(mutex_);
 };

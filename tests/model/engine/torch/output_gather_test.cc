@@ -53,9 +53,9 @@ class OutputGatherTest : public testing::Test {
     result_.outputs[1].feature_row = {0, 24, 184};
   }
 
-  // GatherOutputs, compared with WriteOutputs.
+  // GatheredOutputs, compared with WriteOutputs.
   std::vector<absl::StatusOr<ItemOutputs>> GatherAndCompare() {
-    auto gathered = GatherOutputs(spec_, batch_, result_);
+    auto gathered = GatheredOutputs(spec_, batch_, result_).ToHost();
     const auto written = WriteOutputs(spec_, batch_, result_.outputs, Serially);
     EXPECT_EQ(gathered.size(), written.size());
     for (size_t i = 0; i < written.size(); ++i) {
@@ -135,7 +135,7 @@ TEST_F(OutputGatherTest, RowsOfAnotherImageWouldBeSeen) {
   requests_[1] = {Ask(0, DataType::kFloat32, FeatureLayout::kNlc, false)};
   const auto answers = GatherAndCompare();
   ++result_.outputs[0].feature_row[1];
-  const auto shifted = GatherOutputs(spec_, batch_, result_);
+  const auto shifted = GatheredOutputs(spec_, batch_, result_).ToHost();
   EXPECT_NE((*answers[1])[0].features->data.data, (*shifted[1])[0].features->data.data);
 }
 

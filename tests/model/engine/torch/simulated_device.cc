@@ -1,0 +1,295 @@
+#include "tests/model/engine/torch/simulated_device.h"
+
+#include <ATen/EmptyTensor.h>
+#include <ATen/detail/PrivateUse1HooksInterface.h>
+#include <ATen/native/CPUFallback.h>
+#include <ATen/ops/_reshape_alias_native.h>
+#include <ATen/ops/as_strided_native.h>
+#include <ATen/ops/convolution.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/view_native.h>
+#include <c10/core/Allocator.h>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
+#include <torch/library.h>
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <utility>
+
+namespace radio::simulated_device {
+namespace {
+
+constexpr c10::DeviceType kType = c10::DeviceType::PrivateUse1;
+constexpr c10::DispatchKeySet kKeys(c10::DispatchKey::PrivateUse1);
+const c10::Device kDevice(kType, 0);
+
+thread_local StreamOrder::Stream current_stream = kDefaultStream;
+// Within an operator, whose copies to the CPU's kernels and back no device would make.
+thread_local bool within_operator = false;
+
+std::function<void(const Work&)>& Callback() {
+  static auto* const callback = new std::function<void(const Work&)>();
+  return *callback;
+}
+
+void Enqueue(const std::string& what, const std::vector<StreamOrder::Memory>& reads,
+             const std::vector<StreamOrder::Memory>& writes) {
+  if (Callback()) Callback()({what, current_stream});
+  Order().Enqueue(current_stream, what, reads, writes);
+}
+
+// --- Memory ---
+
+// The device's, and the host's that it copies from by itself.
+class SimulatedAllocator : public c10::Allocator {
+ public:
+  explicit SimulatedAllocator(bool of_device) : of_device_(of_device) {}
+
+  c10::DataPtr allocate(size_t bytes) override {
+    auto* const memory = new uint8_t[std::max<size_t>(bytes, 1)];
+    if (of_device_) Order().Allocate(memory, current_stream);
+    return {memory, memory, raw_deleter(), of_device_ ? kDevice : c10::Device(c10::kCPU)};
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return of_device_ ? &FreeDevice : &FreeHost; }
+  void copy_data(void* to, const void* from, size_t bytes) const override {
+    default_copy_data(to, from, bytes);
+  }
+
+ private:
+  static void FreeDevice(void* memory) {
+    Order().Free(memory);
+    FreeHost(memory);
+  }
+  static void FreeHost(void* memory) { delete[] static_cast<uint8_t*>(memory); }
+
+  const bool of_device_;
+};
+
+SimulatedAllocator& DeviceAllocator() {
+  static auto* const allocator = new SimulatedAllocator(true);
+  return *allocator;
+}
+
+SimulatedAllocator& PinnedAllocator() {
+  static auto* const allocator = new SimulatedAllocator(false);
+  return *allocator;
+}
+
+StreamOrder::Memory MemoryOf(const at::Tensor& tensor) { return tensor.storage().data(); }
+
+// --- What LibTorch asks of a device ---
+
+struct Hooks : at::PrivateUse1HooksInterface {
+  bool isBuilt() const override { return true; }
+  bool isAvailable() const override { return true; }
+  bool hasPrimaryContext(c10::DeviceIndex) const override { return true; }
+  c10::DeviceIndex deviceCount() const override { return 1; }
+  c10::Allocator* getPinnedMemoryAllocator() const override { return &PinnedAllocator(); }
+};
+
+struct Guard final : c10::impl::DeviceGuardImplInterface {
+  c10::DeviceType type() const override { return kType; }
+  c10::Device exchangeDevice(c10::Device) const override { return kDevice; }
+  c10::Device getDevice() const override { return kDevice; }
+  void setDevice(c10::Device) const override {}
+  void uncheckedSetDevice(c10::Device) const noexcept override {}
+  c10::DeviceIndex deviceCount() const noexcept override { return 1; }
+
+  c10::Stream getStream(c10::Device) const override { return Of(current_stream); }
+  c10::Stream getDefaultStream(c10::Device) const override { return Of(kDefaultStream); }
+  c10::Stream getStreamFromGlobalPool(c10::Device, bool) const override {
+    static std::atomic<StreamOrder::Stream> last{kDefaultStream};
+    return Of(++last);
+  }
+  c10::Stream exchangeStream(c10::Stream stream) const override {
+    return Of(std::exchange(current_stream, stream.id()));
+  }
+  void synchronizeStream(const c10::Stream& stream) const override {
+    Order().Synchronize(Order().Record(stream.id()));
+  }
+  void recordDataPtrOnStream(const c10::DataPtr& data, const c10::Stream& stream) const override {
+    Order().KeepFor(data.get(), stream.id());
+  }
+
+  void record(void** event, const c10::Stream& stream, const c10::DeviceIndex,
+              const c10::EventFlag) const override {
+    delete static_cast<StreamOrder::Clock*>(*event);
+    *event = new StreamOrder::Clock(Order().Record(stream.id()));
+  }
+  void block(void* event, const c10::Stream& stream) const override {
+    Order().Wait(stream.id(), *static_cast<StreamOrder::Clock*>(event));
+  }
+  void synchronizeEvent(void* event) const override {
+    Order().Synchronize(*static_cast<StreamOrder::Clock*>(event));
+  }
+  void destroyEvent(void* event, const c10::DeviceIndex) const noexcept override {
+    delete static_cast<StreamOrder::Clock*>(event);
+  }
+
+ private:
+  static c10::Stream Of(StreamOrder::Stream id) {
+    return c10::Stream(c10::Stream::UNSAFE, kDevice, id);
+  }
+};
+
+// --- Kernels ---
+
+at::Tensor Empty(at::IntArrayRef size, std::optional<at::ScalarType> type,
+                 std::optional<at::Layout>, std::optional<at::Device>, std::optional<bool>,
+                 std::optional<at::MemoryFormat> format) {
+  return at::detail::empty_generic(size, &DeviceAllocator(), kKeys, type.value_or(at::kFloat),
+                                   format);
+}
+
+at::Tensor EmptyStrided(at::IntArrayRef size, at::IntArrayRef stride,
+                        std::optional<at::ScalarType> type, std::optional<at::Layout>,
+                        std::optional<at::Device>, std::optional<bool>) {
+  return at::detail::empty_strided_generic(size, stride, &DeviceAllocator(), kKeys,
+                                           type.value_or(at::kFloat));
+}
+
+// The same values as a tensor of the CPU.
+at::Tensor OnHost(const at::Tensor& tensor) {
+  if (tensor.is_cpu()) return tensor;
+  return at::from_blob(tensor.data_ptr(), tensor.sizes(), tensor.strides(),
+                       at::TensorOptions().dtype(tensor.scalar_type()));
+}
+
+at::Tensor CopyFrom(const at::Tensor& from, const at::Tensor& to, bool non_blocking) {
+  if (within_operator) {
+    OnHost(to).copy_(OnHost(from));
+    return to;
+  }
+  TORCH_CHECK(!to.is_cpu() || !non_blocking, "a simulated device downloads at once");
+  const bool pinned = from.storage().data_ptr().get_deleter() == PinnedAllocator().raw_deleter();
+  const bool blocking = to.is_cpu() || (from.is_cpu() && !(non_blocking && pinned));
+  const std::string way = from.is_cpu() ? "upload" : to.is_cpu() ? "download" : "copy";
+  Enqueue((blocking ? "blocking " : "") + way, {MemoryOf(from)}, {MemoryOf(to)});
+  OnHost(to).copy_(OnHost(from));
+  if (blocking) Order().Synchronize(Order().Record(current_stream));
+  return to;
+}
+
+at::Tensor CopyFromAndResize(const at::Tensor& from, const at::Tensor& to) {
+  if (from.sizes() != to.sizes()) {
+    to.storage().set_data_ptr_noswap(DeviceAllocator().allocate(from.nbytes()));
+    to.storage().set_nbytes(from.nbytes());
+    to.unsafeGetTensorImpl()->set_sizes_contiguous(from.sizes());
+  }
+  return CopyFrom(from, to, false);
+}
+
+void RecordStream(at::Tensor& tensor, c10::Stream stream) {
+  Order().KeepFor(MemoryOf(tensor), stream.id());
+}
+
+// Memory of the device that is behind `value`.
+std::vector<StreamOrder::Memory> MemoryBehind(const c10::IValue& value) {
+  std::vector<StreamOrder::Memory> memory;
+  const auto add = [&](const c10::IValue& part) {
+    if (!part.isTensor()) return;
+    const at::Tensor& tensor = part.toTensor();
+    if (tensor.defined() && tensor.is_privateuseone()) memory.push_back(MemoryOf(tensor));
+  };
+  add(value);
+  if (value.isList()) {
+    for (const c10::IValue& part : value.toListRef()) add(part);
+  }
+  return memory;
+}
+
+// As a list of optional tensors, which LibTorch's way to the CPU's kernels leaves where they are.
+c10::IValue ListOnHost(const c10::IValue& value) {
+  c10::List<c10::IValue> list = value.toList().copy();
+  for (size_t i = 0; i < list.size(); ++i) {
+    const c10::IValue part = list.get(i);
+    if (part.isTensor()) list.set(i, OnHost(part.toTensor()));
+  }
+  return list;
+}
+
+void RunOperator(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  const auto& arguments = op.schema().arguments();
+  std::vector<StreamOrder::Memory> reads;
+  std::vector<StreamOrder::Memory> writes;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const auto* const alias = arguments[i].alias_info();
+    auto& list = alias != nullptr && alias->isWrite() ? writes : reads;
+    c10::IValue& argument = (*stack)[stack->size() - arguments.size() + i];
+    for (const StreamOrder::Memory memory : MemoryBehind(argument)) list.push_back(memory);
+    if (argument.isList() && !argument.isTensorList()) argument = ListOnHost(argument);
+  }
+  const std::string name = op.schema().name();
+  Enqueue(name, reads, writes);
+  within_operator = true;
+  try {
+    at::native::cpu_fallback(op, stack);
+  } catch (...) {
+    within_operator = false;
+    throw;
+  }
+  within_operator = false;
+  // Fresh memory of this stream: written by the same piece of work.
+  for (size_t i = 0; i < op.schema().returns().size(); ++i) {
+    Order().Enqueue(current_stream, name, {},
+                    MemoryBehind((*stack)[stack->size() - op.schema().returns().size() + i]));
+  }
+}
+
+// What LibTorch asks a device for that has no convolution of LibTorch's own.
+at::Tensor Convolution(const at::Tensor& input, const at::Tensor& weight,
+                       const std::optional<at::Tensor>& bias, at::IntArrayRef stride,
+                       at::IntArrayRef padding, at::IntArrayRef dilation, bool transposed,
+                       at::IntArrayRef output_padding, int64_t groups) {
+  const bool biased = bias.has_value() && bias->defined();
+  std::vector<StreamOrder::Memory> reads = {MemoryOf(input), MemoryOf(weight)};
+  if (biased) reads.push_back(MemoryOf(*bias));
+  const at::Tensor result = at::convolution(
+      OnHost(input), OnHost(weight), biased ? std::optional(OnHost(*bias)) : std::nullopt, stride,
+      padding, dilation, transposed, output_padding, groups);
+  const at::Tensor output = at::empty_like(result, at::TensorOptions().device(kDevice));
+  Enqueue("aten::convolution", reads, {MemoryOf(output)});
+  OnHost(output).copy_(result);
+  return output;
+}
+
+TORCH_LIBRARY_IMPL(_, PrivateUse1, m) {
+  m.fallback(torch::CppFunction::makeFromBoxedFunction<&RunOperator>());
+}
+
+TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
+  m.impl("empty.memory_format", &Empty);
+  m.impl("empty_strided", &EmptyStrided);
+  m.impl("_copy_from", &CopyFrom);
+  m.impl("_copy_from_and_resize", &CopyFromAndResize);
+  m.impl("record_stream", &RecordStream);
+  m.impl("as_strided", &at::native::as_strided_tensorimpl);
+  m.impl("view",
+         static_cast<at::Tensor (*)(const at::Tensor&, at::IntArrayRef)>(&at::native::view));
+  m.impl("_reshape_alias", &at::native::_reshape_alias);
+  m.impl("convolution_overrideable", &Convolution);
+}
+
+}  // namespace
+
+StreamOrder& Order() {
+  static auto* const order = new StreamOrder();
+  return *order;
+}
+
+void OnWork(std::function<void(const Work&)> callback) { Callback() = std::move(callback); }
+
+void Register() {
+  static const bool registered = [] {
+    c10::register_privateuse1_backend("simulated");
+    c10::SetAllocator(kType, &DeviceAllocator());
+    c10::impl::registerDeviceGuard(kType, new Guard());
+    at::RegisterPrivateUse1HooksInterface(new Hooks());
+    return true;
+  }();
+  (void)registered;
+}
+
+}  // namespace radio::simulated_device
