@@ -217,11 +217,12 @@ def unpack(tokens: Tensor, prefix_tokens: int, lengths: list[int]) -> tuple[Tens
 
 
 def cumulative(lengths: list[int], device: torch.device) -> Tensor:
-    """int32 `[S + 1]`: 0 and the running sums of `lengths`."""
+    """int32 `[S + 1]`: 0 and the running sums of `lengths`. From pinned memory: the host waits for no device."""
     ends = [0]
     for length in lengths:
         ends.append(ends[-1] + length)
-    return torch.tensor(ends, dtype=torch.int32, device=device)
+    host = torch.tensor(ends, dtype=torch.int32)
+    return host if device.type == "cpu" else host.pin_memory().to(device, non_blocking=True)
 
 
 class VitBackbone(nn.Module):
