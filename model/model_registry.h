@@ -21,7 +21,7 @@
 
 namespace radio {
 
-// One model with its queue, its engine and its worker thread. Thread-safe.
+// One model with its queue, its engine and its worker. Thread-safe.
 class ServedModel {
  public:
   // `completions`, `clock` and `metrics` must outlive the model. Starts the worker.

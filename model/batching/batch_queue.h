@@ -1,8 +1,9 @@
-// Images that wait for one model's worker.
+// Images that wait for one model's engine.
 #ifndef RADIO_MODEL_BATCHING_BATCH_QUEUE_H_
 #define RADIO_MODEL_BATCHING_BATCH_QUEUE_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -51,9 +52,22 @@ class BatchQueue {
   // Takes the task if and only if it returns OK. SERVER_DRAINING after Close. Never blocks.
   absl::Status Submit(std::unique_ptr<Task>& task);
 
-  // The next batch by the policy; blocks while nothing waits. A batch without any task means closed
-  // and empty: the worker's sign to end.
+  // The next batch by the policy. Blocks while nothing waits. While a batch that was taken before
+  // is not done, blocks until a full one waits: what is staged ahead of its time is as full as if
+  // it had been chosen later. A batch without any task means closed and empty: the worker's sign to
+  // end.
+  //
+  // A batch taken ahead is chosen for the time at which the engine is expected to begin with it.
+  // What is cancelled or expires before that, and after it was taken, is computed all the same: no
+  // more than a batch of each worker but one.
   Batch NextBatch();
+
+  // The engine has finished one of the batches that were taken. To be called once for each that had
+  // a task, after which the next may be chosen. Never blocks.
+  void Done();
+
+  // Whether NextBatch would return at once.
+  bool ready() const;
 
   // Nothing more comes in; what waits is still handed out.
   void Close();
@@ -67,7 +81,11 @@ class BatchQueue {
   absl::Duration oldest_age() const;
 
  private:
-  void Look(const BatchLimits& limits, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Ready() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool FullBatchWaits() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Time ExpectedStart(absl::Time now, double seconds_per_cost) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Look(const BatchLimits& limits, absl::Time start) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Batch TakeBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
@@ -78,8 +96,16 @@ class BatchQueue {
   mutable Mutex mutex_;
   CondVar changed_;
   FairLine line_ ABSL_GUARDED_BY(mutex_);
+  // Of all that is in the line.
+  double waiting_cost_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t waiting_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   // The first of the line, as far as the batch that is being chosen may need them.
   std::vector<QueuedItem> window_ ABSL_GUARDED_BY(mutex_);
+  // Costs of the batches that are taken and not done, the oldest first: the order in which the
+  // engine is expected to finish them.
+  std::vector<double> taken_ ABSL_GUARDED_BY(mutex_);
+  // When the engine began with the oldest.
+  absl::Time began_ ABSL_GUARDED_BY(mutex_);
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

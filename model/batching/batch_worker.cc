@@ -12,18 +12,22 @@ BatchWorker::BatchWorker(Options options, Parts parts)
               {parts.queue, parts.engine, parts.load, parts.clock, parts.metrics,
                [pool = parts.completions](absl::AnyInvocable<void()> completion) {
                  pool->Schedule(std::move(completion));
-               }}),
-      thread_([this] { Loop(); }) {
-  pthread_setname_np(thread_.native_handle(), "batch-worker");
+               }}) {
+  for (int i = 0; i < parts.engine->overlapping_runs(); ++i) {
+    pthread_setname_np(threads_.emplace_back([this] { Loop(); }).native_handle(), "batch-worker");
+  }
 }
 
-BatchWorker::~BatchWorker() { thread_.join(); }
+BatchWorker::~BatchWorker() {
+  for (std::thread& thread : threads_) thread.join();
+}
 
 void BatchWorker::Loop() {
   while (true) {
     Batch batch = queue_->NextBatch();
     if (batch.run.empty() && batch.dropped.empty()) return;
     runner_.Run(std::move(batch));
+    queue_->Done();
   }
 }
 

@@ -1,8 +1,9 @@
-// The thread that keeps one model's engine busy.
+// The threads that keep one model's engine busy.
 #ifndef RADIO_MODEL_BATCHING_BATCH_WORKER_H_
 #define RADIO_MODEL_BATCHING_BATCH_WORKER_H_
 
 #include <thread>
+#include <vector>
 
 #include "model/base/thread_pool.h"
 #include "model/batching/batch_queue.h"
@@ -11,7 +12,8 @@
 namespace radio {
 
 // Takes batches from the queue until it is closed and empty, runs them and completes their tasks on
-// the completion pool.
+// the completion pool. As many at once as are worth it for the engine: while it computes one,
+// another is staged.
 class BatchWorker {
  public:
   using Options = BatchRunner::Options;
@@ -25,7 +27,7 @@ class BatchWorker {
     MetricsSink* metrics;
   };
 
-  // Starts the thread.
+  // Starts the threads.
   BatchWorker(Options options, Parts parts);
   // Waits for the queue to be closed and emptied: close it first.
   ~BatchWorker();
@@ -37,7 +39,7 @@ class BatchWorker {
 
   BatchQueue* const queue_;
   BatchRunner runner_;
-  std::thread thread_;
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace radio

@@ -80,6 +80,7 @@ void Measure(const Case& what, int rounds) {
     const double start = ThreadMicroseconds();
     const Batch batch = queue.NextBatch();
     times.push_back(ThreadMicroseconds() - start);
+    queue.Done();
     images += batch.run.size();
     for (size_t taken = 0; taken < batch.run.size() + batch.dropped.size(); ++taken) submit();
   }

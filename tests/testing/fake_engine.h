@@ -22,11 +22,12 @@ class FakeEngine : public Engine {
   // is the run's result.
   using Hook = std::function<absl::Status(absl::Span<const BatchItem>)>;
 
-  explicit FakeEngine(ModelSpec spec, Hook hook = nullptr)
-      : spec_(std::move(spec)), hook_(std::move(hook)) {}
+  explicit FakeEngine(ModelSpec spec, Hook hook = nullptr, int overlapping_runs = 1)
+      : spec_(std::move(spec)), hook_(std::move(hook)), overlapping_runs_(overlapping_runs) {}
 
   absl::StatusOr<std::vector<absl::StatusOr<ItemOutputs>>> Run(
       absl::Span<const BatchItem> batch) override;
+  int overlapping_runs() const override { return overlapping_runs_; }
   void ReleaseMemory() override {
     MutexLock lock(&mutex_);
     ++releases_;
@@ -47,6 +48,7 @@ class FakeEngine : public Engine {
 
   const ModelSpec spec_;
   const Hook hook_;
+  const int overlapping_runs_;
   mutable Mutex mutex_;
   std::vector<int> batch_sizes_ ABSL_GUARDED_BY(mutex_);
   int releases_ ABSL_GUARDED_BY(mutex_) = 0;

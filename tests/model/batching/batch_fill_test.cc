@@ -3,15 +3,30 @@
 
 #include <algorithm>
 #include <deque>
+#include <memory>
 #include <random>
 
 #include "model/batching/batch_policy.h"
+#include "model/batching/batch_queue.h"
+#include "tests/testing/simulated_clock.h"
 
 namespace radio {
 namespace {
 
-// Images of `sizes` equally likely sizes from 224 x 224 to 704 x 704 pixels of a ViT-B, two batches
-// of them always waiting.
+// Tokens per side of the size of that number, of `sizes` from 224 x 224 to 704 x 704 pixels.
+int Grid(int size, int sizes) { return sizes == 1 ? 27 : 14 + 30 * size / (sizes - 1); }
+
+// An image of a ViT-B, all sizes equally likely.
+QueuedItem RandomItem(int sizes, std::mt19937* random) {
+  QueuedItem item;
+  const int grid = Grid(static_cast<int>((*random)() % static_cast<uint32_t>(sizes)), sizes);
+  const double tokens = grid * grid;
+  item.size = {grid, grid};
+  item.cost = tokens * (1 + tokens / 2304);
+  return item;
+}
+
+// Images of `sizes` sizes, two batches of them always waiting.
 class Backlog {
  public:
   Backlog(uint32_t seed, int sizes) : random_(seed), sizes_(sizes) { Fill(); }
@@ -25,7 +40,8 @@ class Backlog {
       const auto at = static_cast<std::ptrdiff_t>(*i);
       cost += line_[*i].cost;
       // The largest size is the hardest to place.
-      if (items[*i].size.height == Grid(sizes_ - 1)) waits_.push_back(batches_ - arrivals_[*i]);
+      if (items[*i].size.height == Grid(sizes_ - 1, sizes_))
+        waits_.push_back(batches_ - arrivals_[*i]);
       line_.erase(line_.begin() + at);
       arrivals_.erase(arrivals_.begin() + at);
     }
@@ -38,19 +54,11 @@ class Backlog {
   const std::vector<int>& waits() const { return waits_; }
 
  private:
-  // Tokens per side.
-  int Grid(int size) const { return sizes_ == 1 ? 27 : 14 + 30 * size / (sizes_ - 1); }
-
   void Fill() {
     while (waiting_ < 2 * limits_.max_cost) {
-      QueuedItem item;
-      const int grid = Grid(static_cast<int>(random_() % static_cast<uint32_t>(sizes_)));
-      const double tokens = grid * grid;
-      item.size = {grid, grid};
-      item.cost = tokens * (1 + tokens / 2304);
-      line_.push_back(item);
+      line_.push_back(RandomItem(sizes_, &random_));
       arrivals_.push_back(batches_);
-      waiting_ += item.cost;
+      waiting_ += line_.back().cost;
     }
   }
 
@@ -81,6 +89,41 @@ TEST(BatchFillTest, BatchesOfManySizesAreFullAndNoneWaitsLong) {
     EXPECT_LE(p99, 3) << sizes << " sizes";
     std::cout << sizes << " sizes: mean fill " << fill << ", p99 wait of the largest " << p99
               << " batches\n";
+  }
+}
+
+// While a batch runs, the next is taken as soon as the queue gives one.
+TEST(BatchFillTest, BatchesTakenAheadOfTimeAreAsFullThough) {
+  const SimulatedClock clock;
+  for (const int sizes : {1, 2, 4, 8, 16}) {
+    double fill = 0;
+    constexpr int kSeeds = 1000;
+    constexpr int kBatches = 10;
+    for (uint32_t seed = 0; seed < kSeeds; ++seed) {
+      std::mt19937 random(seed);
+      BatchQueue queue({}, &clock);
+      const auto submit = [&] {
+        const QueuedItem item = RandomItem(sizes, &random);
+        Task::Work work;
+        work.image.size = item.size;
+        work.cost = item.cost;
+        work.cancel = std::make_shared<CancelToken>();
+        auto task = std::make_unique<Task>(std::move(work), [](const Task::Result&) {});
+        ASSERT_TRUE(queue.Submit(task).ok());
+      };
+      submit();
+      queue.NextBatch();
+      for (int i = 0; i < kBatches; ++i) {
+        while (!queue.ready()) submit();
+        const Batch batch = queue.NextBatch();
+        for (const auto& task : batch.run) {
+          fill += task->work().cost / batch.max_cost / kBatches / kSeeds;
+        }
+        queue.Done();
+      }
+    }
+    EXPECT_GE(fill, 0.8) << sizes << " sizes";
+    std::cout << sizes << " sizes: mean fill of batches taken ahead " << fill << "\n";
   }
 }
 

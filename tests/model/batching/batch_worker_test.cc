@@ -3,14 +3,17 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <map>
 #include <memory>
 #include <numeric>
+#include <thread>
 
 #include "model/errors.h"
 #include "tests/testing/fake_engine.h"
 #include "tests/testing/fake_metrics.h"
+#include "tests/testing/gate.h"
 #include "tests/testing/simulated_clock.h"
 
 namespace radio {
@@ -162,6 +165,115 @@ TEST_F(BatchWorkerTest, ImageWithoutMemoryEvenAloneIsToComeBackLater) {
     EXPECT_EQ(ReasonOf(status), Reason::kMemoryBudgetExceeded);
     EXPECT_TRUE(RetryAfterOf(status).has_value());
   }
+}
+
+// An engine for two runs at once, with limits that four images reach.
+class OverlappingBatchWorkerTest : public testing::Test {
+ protected:
+  static BatchQueue::Options Options() {
+    BatchQueue::Options options;
+    options.limits.max_images = 4;
+    return options;
+  }
+
+  void Submit(int images) {
+    for (int i = 0; i < images; ++i) {
+      Task::Work work;
+      work.image = TestImage({32, 32});
+      work.cost = 7;
+      work.cancel = std::make_shared<CancelToken>();
+      auto task = std::make_unique<Task>(std::move(work), [this](const Task::Result& result) {
+        (result.outputs.ok() ? ok_ : failed_).fetch_add(1);
+      });
+      ASSERT_TRUE(queue_.Submit(task).ok());
+    }
+  }
+
+  // Runs `hook` with the engine's number of runs going on.
+  FakeEngine::Hook Counted(std::function<absl::Status(size_t images)> hook) {
+    return [this, hook = std::move(hook)](absl::Span<const BatchItem> batch) {
+      EXPECT_LE(inside_.fetch_add(1) + 1, 2);
+      absl::Status status = hook(batch.size());
+      inside_.fetch_sub(1);
+      return status;
+    };
+  }
+
+  ModelLoad load_;
+  FakeMetrics metrics_;
+  BatchQueue queue_{Options(), Clock::Real(), &load_};
+  std::atomic<int> inside_{0};
+  std::atomic<int> ok_{0};
+  std::atomic<int> failed_{0};
+};
+
+TEST_F(OverlappingBatchWorkerTest, SecondBatchEntersTheEngineOnceItIsFullAndAThirdDoesNot) {
+  Gate gate;
+  gate.Close();
+  FakeEngine engine(TestSpec(), Counted([&](size_t) {
+                      gate.Pass();
+                      return absl::OkStatus();
+                    }),
+                    2);
+  {
+    ThreadPool completions("completions", 1);
+    BatchWorker worker({"m", 16},
+                       {&queue_, &engine, &completions, &load_, Clock::Real(), &metrics_});
+    Submit(1);
+    gate.AwaitWaiting(1);
+    Submit(3);
+    EXPECT_FALSE(queue_.ready());
+    EXPECT_EQ(queue_.depth(), 3u);
+    Submit(1);
+    gate.AwaitWaiting(2);
+    EXPECT_THAT(engine.batch_sizes(), testing::ElementsAre(1, 4));
+    Submit(9);
+    EXPECT_EQ(queue_.depth(), 9u);
+    queue_.Close();
+    gate.Open();
+  }
+  EXPECT_EQ(ok_, 14);
+  EXPECT_THAT(engine.batch_sizes(), testing::ElementsAre(1, 4, 4, 4, 1));
+}
+
+TEST_F(OverlappingBatchWorkerTest, EveryImageIsAnsweredOnceWhateverFailsMeanwhile) {
+  // Closed until two runs are going on.
+  Gate gate;
+  gate.Close();
+  std::atomic<int> runs{0};
+  FakeEngine engine(TestSpec(), Counted([&](size_t images) {
+                      gate.Pass();
+                      const int run = runs.fetch_add(1);
+                      absl::Status status;
+                      if (run % 7 == 0 && images > 1) {
+                        status = MakeError(Reason::kInferenceFailed, "out of memory");
+                        SetOutOfMemory(&status);
+                      } else if (run % 11 == 0) {
+                        status = MakeError(Reason::kInferenceFailed, "poisoned");
+                      }
+                      return status;
+                    }),
+                    2);
+  constexpr int kClients = 3;
+  constexpr int kImages = 1000;
+  {
+    ThreadPool completions("completions", 1);
+    BatchWorker worker({"m", 16},
+                       {&queue_, &engine, &completions, &load_, Clock::Real(), &metrics_});
+    std::vector<std::thread> clients;
+    for (int i = 0; i < kClients; ++i) {
+      clients.emplace_back([this] {
+        for (int image = 0; image < kImages; ++image) Submit(1);
+      });
+    }
+    gate.AwaitWaiting(2);
+    gate.Open();
+    for (std::thread& client : clients) client.join();
+    queue_.Close();
+  }
+  EXPECT_EQ(ok_ + failed_, kClients * kImages);
+  EXPECT_GT(ok_, failed_);
+  EXPECT_GT(failed_, 0);
 }
 
 TEST_F(BatchWorkerTest, BatchDurationsSetTheExpectedDelay) {

@@ -169,7 +169,10 @@ class World : private Engine {
 
   ~World() override {
     // Tasks that a broken run left complete while all that they touch still lives.
-    while (queue_.depth() > 0) queue_.NextBatch();
+    while (queue_.depth() > 0) {
+      queue_.NextBatch();
+      queue_.Done();
+    }
     while (!events_.empty()) events_.pop();
   }
 
@@ -459,6 +462,7 @@ class World : private Engine {
     running_ = true;
     runner_.Run(std::move(batch));
     running_ = false;
+    queue_.Done();
   }
 
   const Image& ImageOf(const Task& task) const {
