@@ -19,6 +19,7 @@
 #include "tests/benchmark/figures.h"
 #include "tests/benchmark/machine_load.h"
 #include "tests/benchmark/model_work.h"
+#include "tests/benchmark/noise_batch.h"
 #include "tests/benchmark/operator_times.h"
 #include "tests/testing/artefact.h"
 
@@ -35,21 +36,8 @@ ABSL_FLAG(std::string, json, "", "also write the figures to this file");
 namespace radio {
 namespace {
 
-// Heights and widths in pixels, before they are fitted to the model's step.
-using Sides = std::vector<std::pair<int, int>>;
 const Sides& Mix() {
   static const auto* sides = new Sides{{224, 224}, {224, 336}, {336, 224}, {432, 432}, {512, 384}};
-  return *sides;
-}
-// A wide mix, where padding hurts most.
-const Sides& WideMix() {
-  static const auto* sides = new Sides{{224, 224}, {336, 336}, {432, 432}, {512, 512}, {768, 768}};
-  return *sides;
-}
-// Sizes that a server which batches equal ones would queue apart.
-const Sides& EightSizes() {
-  static const auto* sides = new Sides{{224, 224}, {224, 336}, {336, 224}, {336, 336},
-                                       {288, 288}, {256, 352}, {352, 256}, {320, 240}};
   return *sides;
 }
 constexpr int kSquares[] = {224, 432, 512};
@@ -66,8 +54,7 @@ class EngineBenchmark {
   EngineBenchmark(Engine* engine, int threads, const ModelSpec& spec, ModelWork work,
                   Figures* figures)
       : engine_(engine), threads_(threads), spec_(spec), work_(std::move(work)), figures_(figures) {
-    mix_ = Fit(Mix());
-    request_[0].features = request_[0].summary = true;
+    mix_ = Fit(spec_, Mix());
   }
 
   void Run() {
@@ -82,14 +69,6 @@ class EngineBenchmark {
   }
 
  private:
-  Size Fit(Size size) const { return NearestSupportedSize(spec_, size); }
-
-  std::vector<Size> Fit(const Sides& sides) const {
-    std::vector<Size> sizes;
-    for (const auto& [height, width] : sides) sizes.push_back(Fit({height, width}));
-    return sizes;
-  }
-
   int64_t TokensOf(Size size) const {
     const Size grid = spec_.GridOf(size);
     return int64_t{grid.height} * grid.width + spec_.num_prefix_tokens;
@@ -103,22 +82,7 @@ class EngineBenchmark {
 
   // Seconds of one batch of these sizes.
   double TimeBatch(const std::vector<Size>& sizes) {
-    std::vector<ImageTensor> images;
-    for (const Size size : sizes) {
-      std::vector<uint8_t> pixels(static_cast<size_t>(size.height) * size.width * 3);
-      for (uint8_t& pixel : pixels) pixel = static_cast<uint8_t>(random_() >> 24);
-      images.push_back({DataType::kUint8, size, false, Bytes::Own(std::move(pixels))});
-    }
-    std::vector<BatchItem> batch;
-    for (const ImageTensor& image : images) batch.push_back({&image, &request_});
-    const double start = Now();
-    const auto results = engine_->Run(batch);
-    const double end = Now();
-    if (!results.ok() || !(*results)[0].ok()) {
-      std::fprintf(stderr, "run failed: %s\n", results.status().ToString().c_str());
-      std::exit(1);
-    }
-    return end - start;
+    return NoiseBatch(sizes, random_).TimeRun(engine_, Now);
   }
 
   // The fastest of each variant; a variant is a list of batches. Interleaved, so that a slow spell
@@ -142,7 +106,7 @@ class EngineBenchmark {
   double Ceiling() const {
     int64_t rows = 0;
     for (const Size size : mix_) rows += TokensOf(size);
-    return MatmulCeiling(work_, rows, threads_, 2, Now);
+    return MatmulCeiling(work_, rows, c10::kCPU, threads_, 2, Now);
   }
 
   // The mix packed, image by image, and the operators inside its forward passes.
@@ -173,9 +137,9 @@ class EngineBenchmark {
       linear_share.push_back(linear / forward);
       attention_share.push_back(attention / forward);
     }
-    figures_->Add(
-        "ceiling_gflops", *std::max_element(ceilings.begin(), ceilings.end()) / 1e9,
-        ComputesInBfloat16(work_) ? "bfloat16, model's shapes" : "float32, model's shapes");
+    figures_->Add("ceiling_gflops", *std::max_element(ceilings.begin(), ceilings.end()) / 1e9,
+                  ComputesInBfloat16(work_, c10::kCPU) ? "bfloat16, model's shapes"
+                                                       : "float32, model's shapes");
     figures_->Add("packed_images_per_second", *std::max_element(packed.begin(), packed.end()),
                   "mix of five sizes");
     figures_->Add("packed_of_ceiling", Median(of_ceiling), "useful rate / ceiling");
@@ -187,7 +151,7 @@ class EngineBenchmark {
   }
 
   void MeasurePadding(int repeats) {
-    const std::vector<Size> mix = Fit(WideMix());
+    const std::vector<Size> mix = Fit(spec_, WideMix());
     const std::vector<double> best =
         BestOf({{mix}, {std::vector<Size>(mix.size(), mix.back())}}, repeats);
     figures_->Add("packed_over_padded", best[1] / best[0],
@@ -196,7 +160,7 @@ class EngineBenchmark {
 
   // Two images of each size.
   void MeasureBatchPerSize(int repeats) {
-    const std::vector<Size> sizes = Fit(EightSizes());
+    const std::vector<Size> sizes = Fit(spec_, EightSizes());
     std::vector<std::vector<Size>> apart;
     for (const Size size : sizes) apart.push_back({size, size});
     const std::vector<double> best = BestOf({{sizes, sizes}, apart}, repeats);
@@ -205,7 +169,7 @@ class EngineBenchmark {
 
   void MeasureSquares(int repeats) {
     for (const int side : kSquares) {
-      const Size size = Fit({side, side});
+      const Size size = NearestSupportedSize(spec_, {side, side});
       std::vector<double> seconds, of_ceiling;
       TimeBatch({size});
       for (int i = 0; i < repeats; ++i) {
@@ -219,16 +183,13 @@ class EngineBenchmark {
     }
   }
 
-  Size RandomSize() {
-    std::uniform_int_distribution<int> side(spec_.resolution_step, 512);
-    return Fit({side(random_), side(random_)});
-  }
+  Size AnySize() { return RandomSize(spec_, 512, random_); }
 
   void MeasureUnseenSizes(int count) {
     double first = 0;
     double again = 0;
     for (int i = 0; i < count; ++i) {
-      const std::vector<Size> batch = {RandomSize(), RandomSize()};
+      const std::vector<Size> batch = {AnySize(), AnySize()};
       first += TimeBatch(batch);
       again += std::min(TimeBatch(batch), TimeBatch(batch));
     }
@@ -238,7 +199,7 @@ class EngineBenchmark {
   void MeasureMemory(int batches) {
     if (batches <= 0) return;
     const auto soak = [&](int count) {
-      for (int i = 0; i < count; ++i) TimeBatch({RandomSize(), RandomSize(), RandomSize()});
+      for (int i = 0; i < count; ++i) TimeBatch({AnySize(), AnySize(), AnySize()});
     };
     // The allocator settles in the first fifth.
     soak(batches / 5);
@@ -255,7 +216,6 @@ class EngineBenchmark {
   const ModelWork work_;
   Figures* const figures_;
   std::vector<Size> mix_;
-  std::vector<OutputRequest> request_ = std::vector<OutputRequest>(1);
   // Unseeded on purpose: two runs in a row must not be equal, nothing here checks a value.
   std::mt19937 random_{std::random_device()()};
 };

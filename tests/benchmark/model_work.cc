@@ -1,5 +1,6 @@
 #include "tests/benchmark/model_work.h"
 
+#include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/linear.h>
@@ -40,21 +41,27 @@ at::Tensor OneDnnLinear(const at::Tensor& input, const at::Tensor& weight) {
   return op.call(input, weight, {}, "none", c10::List<std::optional<at::Scalar>>(), "none");
 }
 
+// Products in a row on a device, which is waited for at their end.
+constexpr int kProductsInARow = 20;
+
 // Seconds of one product [rows, inner] x [outer, inner]^T at LibTorch's best.
-double BestProduct(int64_t rows, int64_t outer, int64_t inner, at::ScalarType type, int repeats,
-                   double (*seconds)()) {
-  const at::Tensor input = at::randn({rows, inner}).to(type);
-  const at::Tensor weight = at::randn({outer, inner}).to(type);
-  const at::Tensor reordered = Reorder(weight);
+double BestProduct(int64_t rows, int64_t outer, int64_t inner, at::TensorOptions options,
+                   int repeats, double (*seconds)()) {
+  const at::Tensor input = at::randn({rows, inner}).to(options);
+  const at::Tensor weight = at::randn({outer, inner}).to(options);
+  const bool on_cpu = input.is_cpu();
+  const at::Tensor reordered = on_cpu ? Reorder(weight) : at::Tensor();
+  const int times = on_cpu ? 1 : kProductsInARow;
   double best = std::numeric_limits<double>::max();
   const auto time = [&](const auto& product) {
     const double start = seconds();
-    product();
-    best = std::min(best, seconds() - start);
+    for (int i = 0; i < times; ++i) product();
+    if (!on_cpu) at::accelerator::synchronizeDevice(input.device().index());
+    best = std::min(best, (seconds() - start) / times);
   };
   for (int i = 0; i < repeats; ++i) {
     time([&] { at::linear(input, weight); });
-    time([&] { OneDnnLinear(input, reordered); });
+    if (on_cpu) time([&] { OneDnnLinear(input, reordered); });
   }
   return best;
 }
@@ -89,18 +96,22 @@ ModelWork ReadModelWork(const std::string& backbone_file) {
   return work;
 }
 
-bool ComputesInBfloat16(const ModelWork& work) { return work.bfloat16 && ops::HasBfloat16Units(); }
+bool ComputesInBfloat16(const ModelWork& work, c10::Device device) {
+  return work.bfloat16 && (!device.is_cpu() || ops::HasBfloat16Units());
+}
 
-double MatmulCeiling(const ModelWork& work, int64_t rows, int threads, int repeats,
-                     double (*seconds)()) {
+double MatmulCeiling(const ModelWork& work, int64_t rows, c10::Device device, int threads,
+                     int repeats, double (*seconds)()) {
   const c10::InferenceMode inference;
   at::set_num_threads(threads);
-  const at::ScalarType type = ComputesInBfloat16(work) ? at::kBFloat16 : at::kFloat;
+  const auto options = at::TensorOptions(device).dtype(
+      ComputesInBfloat16(work, device) ? at::kBFloat16 : at::kFloat);
   std::map<std::pair<int64_t, int64_t>, double> best;
   double total = 0;
   for (const auto& shape : work.linears) {
     const auto [it, is_new] = best.emplace(shape, 0.0);
-    if (is_new) it->second = BestProduct(rows, shape.first, shape.second, type, repeats, seconds);
+    if (is_new)
+      it->second = BestProduct(rows, shape.first, shape.second, options, repeats, seconds);
     total += it->second;
   }
   return work.LinearFlopsOf(rows) / total;

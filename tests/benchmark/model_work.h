@@ -2,6 +2,8 @@
 #ifndef RADIO_TESTS_BENCHMARK_MODEL_WORK_H_
 #define RADIO_TESTS_BENCHMARK_MODEL_WORK_H_
 
+#include <c10/core/Device.h>
+
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -27,15 +29,15 @@ struct ModelWork {
 // Throws c10::Error when the file is no module.
 ModelWork ReadModelWork(const std::string& backbone_file);
 
-// The machine's ceiling in floating-point operations per second: the best rate of matrix products
-// at the model's own shapes with `rows` tokens, among plain and prepacked ones, weighted by their
-// share of the work, in the precision that the engine computes in.
+// The ceiling of `device` in floating-point operations per second: the best rate of matrix products
+// at the model's own shapes with `rows` tokens, among plain and (on a CPU) prepacked ones, weighted
+// by their share of the work, in the precision that the engine computes in. `threads`: of a CPU.
 // `seconds` is the clock.
-double MatmulCeiling(const ModelWork& work, int64_t rows, int threads, int repeats,
-                     double (*seconds)());
+double MatmulCeiling(const ModelWork& work, int64_t rows, c10::Device device, int threads,
+                     int repeats, double (*seconds)());
 
-// Whether the engine computes this model in bfloat16 on this processor.
-bool ComputesInBfloat16(const ModelWork& work);
+// Whether the engine computes this model in bfloat16 there.
+bool ComputesInBfloat16(const ModelWork& work, c10::Device device);
 
 }  // namespace radio
 

@@ -1,6 +1,6 @@
 """The benchmark suite: every figure is a ratio taken inside one run, or stands beside the machine's own ceiling.
 
-usage: tools/bench.sh [--quick] [--json FILE]
+usage: tools/bench.sh [--quick] [--device cuda:N] [--json FILE]
 """
 
 import argparse
@@ -43,6 +43,19 @@ TARGETS = {
     **{f"decision_{case}_us": (None, 5) for case in ("16_sizes", "with_deadlines", "1000_clients", "16_apart")},
     **{f"jpeg_{size}_over_library": (0.9, None) for size in ("600x800", "1080x1920", "3000x4000")},
 }
+DEVICE_PROGRAMS = ["//tests/benchmark:device_benchmark", "//server/main:radio_server", "//client:radio"]
+# Of a ViT-H/16 in bfloat16; images per second are those of an H200 or H100.
+DEVICE_SQUARES = {224: 1750, 432: 440, 512: 295, 768: 105, 1024: 46}
+DEVICE_TARGETS = {
+    **{f"square_{side}_images_per_second": (least, None) for side, least in DEVICE_SQUARES.items()},
+    "mix_of_squares": (0.95, None),
+    "device_idle_share": (None, 0.02),
+    "packed_over_batch_per_size": (2, None),
+    "one_image_224_p50_ms": (None, 6),
+    "unseen_over_repeated": (None, 1.05),
+    "memory_growth": (None, 1.02),
+    "service_over_engine": (0.95, None),
+}
 
 
 def engine(folder, artefact, quick):
@@ -50,6 +63,23 @@ def engine(folder, artefact, quick):
     command = ["bazel-bin/tests/benchmark/engine_benchmark", f"--artefact={artefact}", f"--json={figures}"]
     subprocess.run(command + (["--repeats=2", "--sizes=5"] if quick else ["--soak=200"]), check=True)
     return json.loads(figures.read_text())
+
+
+def on_device(folder, device, artefact, quick):
+    """The engine and the service on a device other than the processor; on that, only to see that it runs."""
+    figures = folder / "device.json"
+    command = ["bazel-bin/tests/benchmark/device_benchmark", f"--artefact={artefact}", f"--device={device}"]
+    small = ["--seconds=0.2", "--batch_cost=2048"] if quick else []
+    subprocess.run([*command, f"--json={figures}", *small], check=True)
+    result = json.loads(figures.read_text())
+    # Two batches under way, and one that waits.
+    clients = max(16, 3 * int(result["mix_batch_images"]))
+    sizes = [f"{side}x{side}" for side in DEVICE_SQUARES]
+    rate = service.rate(folder, artefact, device, sizes, clients, 3 if quick else 20)
+    return result | {
+        "service_images_per_second": rate,
+        "service_over_engine": rate / result["mix_images_per_second"],
+    }
 
 
 def python_client(folder, artefact, quick):
@@ -88,29 +118,38 @@ def preprocess():
     return {f"jpeg_{case['height']}x{case['width']}_over_library": case["ratio"] for case in cases}
 
 
+def graphics_cards():
+    try:
+        query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+        return subprocess.run(query, check=True, capture_output=True, text=True).stdout.splitlines()
+    except (OSError, subprocess.CalledProcessError):
+        return []
+
+
 def machine():
     model = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     return {
         "processor": model.split(":")[1].strip(),
         "cores": os.cpu_count(),
+        "graphics_cards": graphics_cards(),
         "system": platform.platform(),
         "commit": commit,
         "load_before": os.getloadavg()[0],
     }
 
 
-def demo(precision, size):
-    folder = Path("out/models") / f"radio_v2.5-b-{size}-{precision}"
+def demo(precision, size, version="radio_v2.5-b"):
+    folder = Path("out/models") / f"{version}-{size}-{precision}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        command = [".venv/bin/radio-export", "demo", "--version", "radio_v2.5-b", "--size", size]
+        command = [".venv/bin/radio-export", "demo", "--version", version, "--size", size]
         subprocess.run([*command, "--precision", precision, "--output", folder], check=True)
     return folder
 
 
-def verdict(name, value):
-    least, most = TARGETS.get(name, (None, None))
+def verdict(bounds, value):
+    least, most = bounds
     if least is not None:
         return f"at least {least:g}: " + ("reached" if value >= least else "MISSED")
     if most is not None:
@@ -118,42 +157,53 @@ def verdict(name, value):
     return ""
 
 
+def measure(folder, size, seconds, quick):
+    """{part: {name: value}} of all that runs on the processor."""
+    result = {}
+    for precision in ("float32", "bfloat16"):
+        model = demo(precision, size)
+        result[precision] = engine(folder, model, quick) | service.around_the_engine(folder, model, seconds)
+    (fast, fast_ceiling), (slow, slow_ceiling) = (
+        (result[precision]["packed_images_per_second"], result[precision]["ceiling_gflops"])
+        for precision in ("bfloat16", "float32")
+    )
+    result["bfloat16"]["bfloat16_of_machine"] = (fast / slow) / (fast_ceiling / slow_ceiling)
+    result["front end"] = service.without_a_model(seconds / 2) | service.idle_latency(folder, seconds / 2)
+    result["batch decision"] = decisions()
+    result["preprocess"] = preprocess()
+    result["python client"] = python_client(folder, model, quick)
+    # They take minutes to install: not a matter of whether the suite runs.
+    if not quick:
+        result["peers"] = peers(folder, model)
+    return result
+
+
 def main():
     parser = argparse.ArgumentParser(prog="tools/bench.sh", description="Runs the benchmark programs.")
     parser.add_argument("--quick", action="store_true", help="a tiny model, few repeats, no peers: does it run")
+    parser.add_argument("--device", metavar="cuda:N", help="what is measured on that device, instead of the processor")
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write all figures to FILE")
     options = parser.parse_args()
 
-    subprocess.run(["bazel", "build", "-c", "opt", *PROGRAMS], check=True)
+    programs = DEVICE_PROGRAMS if options.device else PROGRAMS
+    subprocess.run(["bazel", "build", "-c", "opt", *programs], check=True)
     size, seconds = ("tiny", 3) if options.quick else ("full", 20)
     result = {"machine": machine()}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for precision in ("float32", "bfloat16"):
-            model = demo(precision, size)
-            figures = engine(folder, model, options.quick)
-            figures.update(service.around_the_engine(folder, model, seconds))
-            result[precision] = figures
-        rates = {
-            key: (result[key]["packed_images_per_second"], result[key]["ceiling_gflops"])
-            for key in result
-            if key != "machine"
-        }
-        (fast, fast_ceiling), (slow, slow_ceiling) = rates["bfloat16"], rates["float32"]
-        result["bfloat16"]["bfloat16_of_machine"] = (fast / slow) / (fast_ceiling / slow_ceiling)
-        result["front end"] = service.without_a_model(seconds / 2) | service.idle_latency(folder, seconds / 2)
-        result["batch decision"] = decisions()
-        result["preprocess"] = preprocess()
-        result["python client"] = python_client(folder, model, options.quick)
-        # They take minutes to install: not a matter of whether the suite runs.
-        if not options.quick:
-            result["peers"] = peers(folder, model)
+        if options.device:
+            model = demo("bfloat16", size, "radio_v2.5-h")
+            result[options.device] = on_device(folder, options.device, model, options.quick)
+        else:
+            result |= measure(folder, size, seconds, options.quick)
 
     print(f"\n{result['machine']}")
     for part, figures in result.items():
-        if part != "machine":
-            for name, value in figures.items():
-                print(f"{part:14} {name:32} {value:12.3f}  {verdict(name, value)}")
+        if part == "machine":
+            continue
+        targets = DEVICE_TARGETS if part == options.device else TARGETS
+        for name, value in figures.items():
+            print(f"{part:14} {name:32} {value:12.3f}  {verdict(targets.get(name, (None, None)), value)}")
     if options.json:
         options.json.write_text(json.dumps(result, indent=2) + "\n")
 

@@ -48,9 +48,9 @@ def next_end_of_a_batch(server, load):
 
 
 @contextlib.contextmanager
-def running(folder, artefact):
+def running(folder, artefact, device="cpu"):
     """A server of the model."""
-    server = Server(folder, {"model": artefact.resolve()}, "log { level: ERROR }")
+    server = Server(folder, {"model": artefact.resolve()}, "log { level: ERROR }", device=device)
     try:
         yield server
     finally:
@@ -73,6 +73,13 @@ def around_the_engine(folder, artefact, seconds):
         "service_images_per_second": report["images_per_second"],
         "service_over_engine": (computed - computed_before) / (last - first),
     }
+
+
+def rate(folder, artefact, device, sizes, clients, seconds):
+    """Images per second, of so many clients that each wait for their answer."""
+    options = {"concurrency": clients, "duration": seconds, "warmup": seconds / 4, "features": True}
+    with running(folder, artefact, device) as server:
+        return report_of(server, sizes, **options)["images_per_second"]
 
 
 def idle_latency(folder, seconds):

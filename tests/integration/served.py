@@ -29,10 +29,10 @@ class Server:
     configuration; plaintext unless they hold `tls`.
     """
 
-    def __init__(self, folder, models, extra="", address="127.0.0.1:0"):
+    def __init__(self, folder, models, extra="", address="127.0.0.1:0", device="cpu"):
         lines = [f'listen_address: "{address}"', 'metrics_address: "127.0.0.1:0"']
         lines += [] if "tls {" in extra else ["insecure: true"]
-        lines += [f'models {{ name: "{n}" path: "{p}" device: "cpu" }}' for n, p in models.items()]
+        lines += [f'models {{ name: "{n}" path: "{p}" device: "{device}" }}' for n, p in models.items()]
         lines += [f'default_model: "{next(iter(models))}"', extra]
         config = folder / "server.textproto"
         config.write_text("\n".join(lines))

@@ -34,10 +34,16 @@ std::function<void(const Work&)>& Callback() {
   return *callback;
 }
 
+std::atomic<int64_t>& DeviceClock() {
+  static auto* const milliseconds = new std::atomic<int64_t>(0);
+  return *milliseconds;
+}
+
 void Enqueue(const std::string& what, const std::vector<StreamOrder::Memory>& reads,
              const std::vector<StreamOrder::Memory>& writes) {
   if (Callback()) Callback()({what, current_stream});
   Order().Enqueue(current_stream, what, reads, writes);
+  ++DeviceClock();
 }
 
 // --- Memory ---
@@ -89,6 +95,12 @@ struct Hooks : at::PrivateUse1HooksInterface {
   c10::Allocator* getPinnedMemoryAllocator() const override { return &PinnedAllocator(); }
 };
 
+// What an event has recorded, and when by the device's clock.
+struct Recorded {
+  StreamOrder::Clock work;
+  int64_t milliseconds;
+};
+
 struct Guard final : c10::impl::DeviceGuardImplInterface {
   c10::DeviceType type() const override { return kType; }
   c10::Device exchangeDevice(c10::Device) const override { return kDevice; }
@@ -115,17 +127,22 @@ struct Guard final : c10::impl::DeviceGuardImplInterface {
 
   void record(void** event, const c10::Stream& stream, const c10::DeviceIndex,
               const c10::EventFlag) const override {
-    delete static_cast<StreamOrder::Clock*>(*event);
-    *event = new StreamOrder::Clock(Order().Record(stream.id()));
+    delete static_cast<Recorded*>(*event);
+    *event = new Recorded{Order().Record(stream.id()), DeviceClock()};
   }
   void block(void* event, const c10::Stream& stream) const override {
-    Order().Wait(stream.id(), *static_cast<StreamOrder::Clock*>(event));
+    Order().Wait(stream.id(), static_cast<Recorded*>(event)->work);
   }
   void synchronizeEvent(void* event) const override {
-    Order().Synchronize(*static_cast<StreamOrder::Clock*>(event));
+    Order().Synchronize(static_cast<Recorded*>(event)->work);
   }
   void destroyEvent(void* event, const c10::DeviceIndex) const noexcept override {
-    delete static_cast<StreamOrder::Clock*>(event);
+    delete static_cast<Recorded*>(event);
+  }
+  bool queryEvent(void*) const override { return true; }
+  double elapsedTime(void* from, void* to, const c10::DeviceIndex) const override {
+    return static_cast<double>(static_cast<Recorded*>(to)->milliseconds -
+                               static_cast<Recorded*>(from)->milliseconds);
   }
 
  private:
@@ -278,6 +295,8 @@ StreamOrder& Order() {
   static auto* const order = new StreamOrder();
   return *order;
 }
+
+void Idle(int64_t milliseconds) { DeviceClock() += milliseconds; }
 
 void OnWork(std::function<void(const Work&)> callback) { Callback() = std::move(callback); }
 

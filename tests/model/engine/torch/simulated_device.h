@@ -28,6 +28,9 @@ struct Work {
   std::string what;
   StreamOrder::Stream stream;
 };
+// Time passes on the device's clock, by which each piece of work takes a millisecond.
+void Idle(int64_t milliseconds);
+
 // Called with each piece before it is done, on the thread that hands it in. Set it while nothing
 // runs.
 void OnWork(std::function<void(const Work&)> callback);
