@@ -2,6 +2,7 @@
 // on a device that does all at once, and checks the order that was asked for.
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -9,8 +10,10 @@
 #include "absl/strings/match.h"
 #include "absl/synchronization/notification.h"
 #include "model/errors.h"
+#include "model/model_registry.h"
 #include "tests/model/engine/torch/scripted_engine.h"
 #include "tests/model/engine/torch/simulated_device.h"
+#include "tests/testing/fake_metrics.h"
 
 namespace radio {
 namespace {
@@ -39,14 +42,15 @@ class DevicePipelineTest : public ScriptedEngineTest {
   void RunAndCompare(const std::vector<BatchItem>& batch) {
     const auto results = engine_->Run(batch);
     ASSERT_TRUE(results.ok()) << results.status();
-    const auto expected = on_host_->Run(batch);
-    for (size_t i = 0; i < batch.size(); ++i) {
-      for (size_t o = 0; o < (*expected)[i]->size(); ++o) {
-        const Output& mine = (*(*results)[i])[o];
-        const Output& other = (*(*expected)[i])[o];
-        EXPECT_EQ(Floats(mine.summary), Floats(other.summary)) << i;
-        EXPECT_EQ(Floats(mine.features), Floats(other.features)) << i;
-      }
+    for (size_t i = 0; i < batch.size(); ++i) Compare(*(*results)[i], batch[i]);
+  }
+
+  void Compare(const ItemOutputs& outputs, const BatchItem& item) {
+    const auto expected = on_host_->Run({&item, 1});
+    ASSERT_EQ(outputs.size(), (*expected)[0]->size());
+    for (size_t o = 0; o < outputs.size(); ++o) {
+      EXPECT_EQ(Floats(outputs[o].summary), Floats((*(*expected)[0])[o].summary));
+      EXPECT_EQ(Floats(outputs[o].features), Floats((*(*expected)[0])[o].features));
     }
   }
 
@@ -140,6 +144,48 @@ TEST_F(DevicePipelineTest, BatchesThatOverlapDoNotMix) {
     });
   }
   for (std::thread& thread : threads) thread.join();
+}
+
+// The first batch stops in the middle until the next is on its way, which the model's worker takes
+// as soon as a full one waits.
+TEST_F(DevicePipelineTest, AServedModelStagesTheNextBatchWhileOneIsComputed) {
+  absl::Notification staged;
+  std::atomic<int> uploads = 0;
+  std::atomic<int> computed = 0;
+  bool overlapped = false;
+  simulated_device::OnWork([&](const Work& work) {
+    if (work.what == "upload" && work.stream != kDefaultStream && ++uploads == 2) staged.Notify();
+    if (work.what == "radio::linear" && ++computed == 1) {
+      overlapped = staged.WaitForNotificationWithTimeout(kPatience);
+    }
+  });
+  std::vector<BatchItem> items;
+  for (int i = 0; i < 4; ++i) items.insert(items.end(), mixed_.begin(), mixed_.end());
+  std::vector<absl::StatusOr<ItemOutputs>> answers(items.size());
+  FakeMetrics metrics;
+  {
+    ThreadPool completions("completions", 1);
+    BatchLimits limits;
+    limits.max_images = 4;
+    const ServedModel model(spec_, std::move(engine_), limits, &completions, Clock::Real(),
+                            &metrics);
+    for (size_t i = 0; i < items.size(); ++i) {
+      Task::Work work;
+      work.image = *items[i].image;
+      work.outputs = *items[i].outputs;
+      work.cost = 1;
+      work.cancel = std::make_shared<CancelToken>();
+      auto task = std::make_unique<Task>(std::move(work), [&answers, i](Task::Result result) {
+        answers[i] = std::move(result.outputs);
+      });
+      ASSERT_TRUE(model.queue().Submit(task).ok());
+    }
+  }
+  EXPECT_TRUE(overlapped);
+  for (size_t i = 0; i < items.size(); ++i) {
+    ASSERT_TRUE(answers[i].ok()) << answers[i].status();
+    Compare(*answers[i], items[i]);
+  }
 }
 
 TEST_F(DevicePipelineTest, ABatchThatFailsLeavesNothingInUse) {
