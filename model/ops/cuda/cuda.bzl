@@ -3,8 +3,9 @@
 load("@cuda//:defs.bzl", "HAVE_CUDA", "NVCC")
 load("//bazel:radio.bzl", "RADIO_COPTS")
 
-#Machine code for A100, H100, B200 and RTX 50; the last one also as PTX for what comes later.
+#Machine code for T4, A100, H100, B200 and RTX 50; the last one also as PTX for what comes later.
 _ARCHITECTURES = [
+    "arch=compute_75,code=sm_75",
     "arch=compute_80,code=sm_80",
     "arch=compute_90,code=sm_90",
     "arch=compute_100,code=sm_100",
@@ -16,6 +17,7 @@ CUDA_OPERATORS = ["//model/ops/cuda:libradio_ops_cuda.so"] if HAVE_CUDA else []
 
 # Without CUDA headers.
 KERNEL_HEADERS = [
+    "attention_choice.h",
     "element.h",
     "epilogue_kernel.h",
     "gather_kernel.h",

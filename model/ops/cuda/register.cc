@@ -10,6 +10,7 @@
 #include <c10/cuda/CUDAStream.h>
 #include <torch/library.h>
 
+#include "model/ops/cuda/attention_choice.h"
 #include "model/ops/cuda/element_of.h"
 #include "model/ops/cuda/kernels.h"
 #include "model/ops/cuda/operators.h"
@@ -88,8 +89,12 @@ at::Tensor PositionEmbedding(const at::Tensor& table, at::IntArrayRef heights,
   return output;
 }
 
-// FlashAttention-2 takes half precision only; float32 goes through the memory-efficient kernel, the
-// other one that knows packed segments.
+int CapabilityMajor(c10::Device device) {
+  int major = 0;
+  C10_CUDA_CHECK(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device.index()));
+  return major;
+}
+
 at::Tensor VarlenAttention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                            const at::Tensor& cu_seqlens, int64_t max_seqlen, double scale) {
   TORCH_CHECK(q.dim() == 3 && k.sizes() == q.sizes() && v.sizes() == q.sizes(),
@@ -97,7 +102,7 @@ at::Tensor VarlenAttention(const at::Tensor& q, const at::Tensor& k, const at::T
   TORCH_CHECK(cu_seqlens.is_cuda() && cu_seqlens.scalar_type() == at::kInt,
               "varlen_attention: cu_seqlens must be int32 on the device");
   const c10::cuda::CUDAGuard guard(q.device());
-  if (q.scalar_type() != at::kFloat) {
+  if (FlashTakes(ElementOf(q.scalar_type()), q.size(2), CapabilityMajor(q.device()))) {
     return std::get<0>(at::_flash_attention_forward(q, k, v, cu_seqlens, cu_seqlens, max_seqlen,
                                                     max_seqlen, /*dropout_p=*/0.0,
                                                     /*is_causal=*/false,
