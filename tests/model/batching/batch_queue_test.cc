@@ -147,6 +147,19 @@ TEST_F(BatchQueueTest, FullIsWhatTheBudgetIsAtTheMoment) {
   EXPECT_EQ(queue_.NextBatch().run.size(), 5u);
 }
 
+TEST_F(BatchQueueTest, WhatWasDroppedDoesNotCountAsWaiting) {
+  auto cancel = std::make_shared<CancelToken>();
+  cancel->Cancel();
+  auto task = MakeTask(10, &results_, absl::InfiniteFuture(), cancel);
+  ASSERT_TRUE(queue_.Submit(task).ok());
+  for (int i = 0; i < 11; ++i) Submit(1);
+  EXPECT_EQ(queue_.NextBatch().dropped.size(), 1u);
+  for (int i = 0; i < 10; ++i) Submit(1);
+  EXPECT_FALSE(queue_.ready()) << "eleven wait";
+  Submit(1);
+  EXPECT_TRUE(queue_.ready());
+}
+
 TEST_F(BatchQueueTest, BatchIsFullByImagesOrBytesTooAndWhereSizesDoNotMixByEnoughForEach) {
   struct Case {
     int max_images;
@@ -161,15 +174,21 @@ TEST_F(BatchQueueTest, BatchIsFullByImagesOrBytesTooAndWhereSizesDoNotMixByEnoug
     options.limits.max_bytes = what.max_bytes;
     options.limits.mixed_sizes = what.mixed_sizes;
     BatchQueue queue(options, &clock_);
-    auto first = MakeTask(1, &results_);
-    ASSERT_TRUE(queue.Submit(first).ok());
-    EXPECT_EQ(queue.NextBatch().run.size(), 1u);
-    int waiting = 0;
-    for (; waiting < 100 && !queue.ready(); ++waiting) {
-      auto task = MakeTask(1, &results_);
-      ASSERT_TRUE(queue.Submit(task).ok());
+    // What has been taken or dropped does not count any more.
+    for (const bool drop : {true, false, false}) {
+      auto first = MakeTask(1, &results_);
+      ASSERT_TRUE(queue.Submit(first).ok());
+      EXPECT_EQ(queue.NextBatch().run.size(), 1u);
+      const auto cancel = std::make_shared<CancelToken>();
+      int waiting = 0;
+      for (; waiting < 100 && !queue.ready(); ++waiting) {
+        auto task = MakeTask(1, &results_, absl::InfiniteFuture(), cancel);
+        ASSERT_TRUE(queue.Submit(task).ok());
+      }
+      EXPECT_EQ(waiting, what.full) << what.max_images << " images, " << what.max_bytes << " bytes";
+      if (drop) cancel->Cancel();
+      for (queue.Done(); queue.depth() > 0; queue.Done()) queue.NextBatch();
     }
-    EXPECT_EQ(waiting, what.full) << what.max_images << " images, " << what.max_bytes << " bytes";
   }
 }
 

@@ -1,9 +1,9 @@
 #include "tests/model/batching/simulation.h"
 
 #include <algorithm>
-#include <array>
 #include <deque>
 #include <limits>
+#include <list>
 #include <map>
 #include <memory>
 #include <queue>
@@ -17,87 +17,11 @@
 #include "model/batching/batch_runner.h"
 #include "model/batching/model_load.h"
 #include "model/errors.h"
+#include "tests/testing/coroutine.h"
 #include "tests/testing/simulated_clock.h"
 
 namespace radio {
 namespace {
-
-constexpr std::array<MutantInfo, 13> kMutants = {{
-    {Mutant::kLostWakeUp, "lost wake-up"},
-    {Mutant::kLostCompletion, "lost completion"},
-    {Mutant::kDoubleCompletion, "double completion"},
-    {Mutant::kLeakedPermit, "leaked permit"},
-    {Mutant::kLeakedPending, "leaked pending cost"},
-    {Mutant::kRunsExpired, "runs expired images"},
-    {Mutant::kRunsCancelled, "runs cancelled images"},
-    {Mutant::kOverBudget, "batches over budget"},
-    {Mutant::kSmallestFirst, "smallest first"},
-    {Mutant::kIgnoresClients, "ignores clients"},
-    {Mutant::kAdmitsAll, "admits all"},
-    {Mutant::kSwapsResults, "swaps results"},
-    {Mutant::kForgetsOutOfMemory, "forgets a lack of memory"},
-}};
-
-// --- Policies that are wrong ---
-
-template <typename Change>
-BatchDecision DecideOnChanged(const BatchLimits& limits, absl::Span<const QueuedItem> items,
-                              absl::Time now, double seconds_per_cost, Change change) {
-  std::vector<QueuedItem> changed(items.begin(), items.end());
-  for (QueuedItem& item : changed) change(&item);
-  return DecideBatch(limits, changed, now, seconds_per_cost);
-}
-
-BatchDecision RunsExpired(const BatchLimits& limits, absl::Span<const QueuedItem> items,
-                          absl::Time now, double) {
-  return DecideOnChanged(limits, items, now, 0,
-                         [](QueuedItem* item) { item->deadline = absl::InfiniteFuture(); });
-}
-
-BatchDecision RunsCancelled(const BatchLimits& limits, absl::Span<const QueuedItem> items,
-                            absl::Time now, double spc) {
-  return DecideOnChanged(limits, items, now, spc,
-                         [](QueuedItem* item) { item->cancelled = false; });
-}
-
-BatchDecision OverBudget(const BatchLimits& limits, absl::Span<const QueuedItem> items,
-                         absl::Time now, double spc) {
-  BatchLimits larger = limits;
-  larger.max_cost *= 1.2;
-  return DecideBatch(larger, items, now, spc);
-}
-
-BatchDecision SmallestFirst(const BatchLimits& limits, absl::Span<const QueuedItem> items,
-                            absl::Time now, double spc) {
-  std::vector<size_t> order(items.size());
-  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return items[a].cost < items[b].cost; });
-  std::vector<QueuedItem> sorted;
-  for (const size_t i : order) sorted.push_back(items[i]);
-  BatchDecision decision = DecideBatch(limits, sorted, now, spc);
-  for (std::vector<size_t>* indices : {&decision.run, &decision.drop}) {
-    for (size_t& i : *indices) i = order[i];
-    std::sort(indices->begin(), indices->end());
-  }
-  if (decision.skipped.has_value()) decision.skipped = order[*decision.skipped];
-  return decision;
-}
-
-BatchQueue::Policy PolicyOf(Mutant mutant) {
-  switch (mutant) {
-    case Mutant::kRunsExpired:
-      return RunsExpired;
-    case Mutant::kRunsCancelled:
-      return RunsCancelled;
-    case Mutant::kOverBudget:
-      return OverBudget;
-    case Mutant::kSmallestFirst:
-      return SmallestFirst;
-    default:
-      return DecideBatch;
-  }
-}
 
 // --- The world ---
 
@@ -137,6 +61,8 @@ struct Image {
   int completed = 0;
   bool ran = false;
   absl::Time submitted = absl::InfiniteFuture();
+  // In the queue.
+  bool waits = false;
   int batches_at_submit = 0;
   std::shared_ptr<CancelToken> cancel;
   std::unique_ptr<PendingCost> pending;
@@ -156,6 +82,7 @@ class World : private Engine {
       : random_(seed),
         mutant_(mutant),
         totals_(totals),
+        overlapping_runs_(seed % 20 == 0 ? 2 : 1),
         settings_(MakeSettings()),
         admission_(settings_.admission),
         queue_({settings_.limits, kAgeing, PolicyOf(mutant)}, &clock_, &load_),
@@ -165,13 +92,22 @@ class World : private Engine {
                             }}),
         images_(settings_.images),
         waiting_(kMaxClients, 0),
-        served_(kMaxClients, 0) {}
+        served_(kMaxClients, 0) {
+    if (overlapping_runs_ == 1) return;
+    const int workers = overlapping_runs_ + (mutant == Mutant::kWorkerTooMany ? 1 : 0);
+    for (int i = 0; i < workers; ++i) {
+      Worker& worker = workers_.emplace_back();
+      worker.coroutine = std::make_unique<Coroutine>([this, &worker] { Work(&worker); });
+    }
+  }
 
   ~World() override {
     // Tasks that a broken run left complete while all that they touch still lives.
+    ending_ = true;
+    for (Worker& worker : workers_) Resume(&worker);
     while (queue_.depth() > 0) {
-      queue_.NextBatch();
-      queue_.Done();
+      if (queue_.ready()) queue_.NextBatch();
+      if (!queue_.ready()) queue_.Done();
     }
     while (!events_.empty()) events_.pop();
   }
@@ -191,12 +127,7 @@ class World : private Engine {
       At(clock_.Now() + absl::Milliseconds(Int(80, 200)),
          [this] { memory_ = std::numeric_limits<double>::infinity(); });
     }
-    while (broken_.empty()) {
-      if (queue_.depth() > 0 && (mutant_ != Mutant::kLostWakeUp || awake_)) {
-        RunBatch();
-      } else if (!NextEvent(absl::InfiniteFuture())) {
-        break;
-      }
+    while (broken_.empty() && (StartBatch() || NextEvent(absl::InfiniteFuture()))) {
     }
     CheckEnd();
     return broken_;
@@ -205,6 +136,11 @@ class World : private Engine {
  private:
   static constexpr absl::Duration kAgeing = absl::Milliseconds(100);
   static constexpr int kMaxClients = 4;
+
+  struct Worker {
+    std::unique_ptr<Coroutine> coroutine;
+    bool busy = false;
+  };
 
   struct Event {
     absl::Time when;
@@ -393,7 +329,8 @@ class World : private Engine {
     image.submitted = clock_.Now();
     image.batches_at_submit = batches_;
     ++waiting_[image.client];
-    awake_ = !running_;
+    image.waits = true;
+    awake_ = runs_ == 0;
     if (!queue_.Submit(task).ok()) Break("an open queue refused a task");
   }
 
@@ -432,18 +369,63 @@ class World : private Engine {
 
   // --- Batches ---
 
+  // Lets a worker that is free take a batch, if there is one to take.
+  bool StartBatch() {
+    if (queue_.depth() == 0 || !queue_.ready()) return false;
+    if (mutant_ == Mutant::kLostWakeUp && !awake_) return false;
+    if (workers_.empty()) {
+      RunBatch();
+      return true;
+    }
+    for (Worker& worker : workers_) {
+      if (worker.busy) continue;
+      Resume(&worker);
+      return true;
+    }
+    return false;
+  }
+
+  // The life of a worker that is not alone.
+  void Work(Worker* worker) {
+    while (!ending_) {
+      worker->busy = true;
+      RunBatch();
+      worker->busy = false;
+      if (!ending_) worker->coroutine->Yield();
+    }
+  }
+
+  void Resume(Worker* worker) {
+    active_ = worker;
+    worker->coroutine->Resume();
+    active_ = nullptr;
+  }
+
+  // What happens until `end` happens.
+  void PassTime(absl::Time end) {
+    if (Worker* const worker = active_; worker != nullptr) {
+      At(end, [this, worker] { Resume(worker); });
+      return worker->coroutine->Yield();
+    }
+    while (NextEvent(end)) {
+    }
+    clock_.Advance(end - clock_.Now());
+  }
+
   void RunBatch() {
     awake_ = false;
+    if (runs_ > 0) CheckTakenAhead();
     const std::vector<int> waiting = waiting_;
     Batch batch = queue_.NextBatch();
-    for (const auto& task : batch.dropped) --waiting_[ImageOf(*task).client];
+    if (mutant_ == Mutant::kDoneTooEarly) queue_.Done();
+    for (const auto& task : batch.dropped) Leave(&ImageOf(*task));
     int64_t bytes = 0;
     double cost = 0;
     for (const auto& task : batch.run) {
-      const Image& image = ImageOf(*task);
+      Image& image = ImageOf(*task);
       bytes += image.bytes;
       cost += image.cost;
-      --waiting_[image.client];
+      Leave(&image);
       served_[image.client] += image.cost;
       CheckWait(image);
     }
@@ -459,14 +441,40 @@ class World : private Engine {
     if (batch.run.empty() && batch.dropped.empty()) Break("images wait, and none is taken");
     ++batches_;
     ++totals_->batches;
-    running_ = true;
+    ++runs_;
     runner_.Run(std::move(batch));
-    running_ = false;
+    --runs_;
+    if (mutant_ == Mutant::kDoneTooEarly) return;
+    if (mutant_ == Mutant::kLostDone && batches_ == 2) return;
     queue_.Done();
   }
 
-  const Image& ImageOf(const Task& task) const {
-    return *reinterpret_cast<const Image*>(task.work().image.pixels.data.data());
+  static Image& ImageOf(const ImageTensor& tensor) {
+    return *const_cast<Image*>(reinterpret_cast<const Image*>(tensor.pixels.data.data()));
+  }
+  static Image& ImageOf(const Task& task) { return ImageOf(task.work().image); }
+
+  // The queue.
+  void Leave(Image* image) {
+    image->waits = false;
+    --waiting_[image->client];
+  }
+
+  void CheckTakenAhead() {
+    ++totals_->ahead;
+    int images = 0;
+    int64_t bytes = 0;
+    double cost = 0;
+    for (const Image& image : images_) {
+      if (!image.waits) continue;
+      ++images;
+      bytes += image.bytes;
+      cost += image.cost;
+    }
+    if (images < settings_.limits.max_images && bytes < settings_.limits.max_bytes &&
+        cost < queue_.budget().current()) {
+      Break("a batch was taken ahead though it was not full");
+    }
   }
 
   void CheckWait(const Image& image) {
@@ -503,12 +511,13 @@ class World : private Engine {
 
   absl::StatusOr<std::vector<absl::StatusOr<ItemOutputs>>> Run(
       absl::Span<const BatchItem> batch) override {
+    if (ending_) return MakeError(Reason::kDeviceError, "the world ends");
+    if (runs_ > overlapping_runs_) Break("too many runs at once");
     double cost = 0;
     bool poisoned = false;
     std::vector<absl::StatusOr<ItemOutputs>> results;
     for (const BatchItem& item : batch) {
-      Image& image =
-          *const_cast<Image*>(reinterpret_cast<const Image*>(item.image->pixels.data.data()));
+      Image& image = ImageOf(*item.image);
       // Parts of a batch that failed run a little later than they were chosen.
       if (!image.ran && image.cancel->cancelled()) Break("a cancelled image ran");
       if (!image.ran && image.deadline <= clock_.Now()) Break("an expired image ran");
@@ -524,10 +533,8 @@ class World : private Engine {
     }
     if (static_cast<int>(batch.size()) > settings_.limits.max_images) Break("too many images");
     if (cost > memory_) return OutOfMemory(cost);
-    const absl::Time end = clock_.Now() + BatchTime(cost) * (1 + 0.01 * Int(0, 20));
-    while (NextEvent(end)) {
-    }
-    clock_.Advance(end - clock_.Now());
+    device_free_ = std::max(clock_.Now(), device_free_) + BatchTime(cost) * (1 + 0.01 * Int(0, 20));
+    PassTime(device_free_);
     if (mutant_ == Mutant::kSwapsResults && results.size() > 1) std::swap(results[0], results[1]);
     if (poisoned) return MakeError(Reason::kInferenceFailed, "poisoned");
     return results;
@@ -571,6 +578,7 @@ class World : private Engine {
   std::mt19937 random_;
   const Mutant mutant_;
   SimulationTotals* const totals_;
+  const int overlapping_runs_;
   const Settings settings_;
   SimulatedClock clock_;
   IgnoredMetrics metrics_;
@@ -593,14 +601,20 @@ class World : private Engine {
   double least_memory_ = std::numeric_limits<double>::infinity();
   // The last that ran out of it, in the batch before.
   double did_not_fit_ = std::numeric_limits<double>::infinity();
-  bool running_ = false;
+  // If there are several; one alone needs no coroutine, which is much quicker.
+  std::list<Worker> workers_;
+  // Which of them runs now, of the threads.
+  Worker* active_ = nullptr;
+  // Batches that were taken and have not ended.
+  int runs_ = 0;
+  // When it will have computed all that it was given.
+  absl::Time device_free_;
   bool awake_ = false;
+  bool ending_ = false;
   std::string broken_;
 };
 
 }  // namespace
-
-absl::Span<const MutantInfo> AllMutants() { return kMutants; }
 
 std::string Simulate(uint32_t seed, Mutant mutant, SimulationTotals* totals) {
   return World(seed, mutant, totals).Run();

@@ -20,6 +20,8 @@ TEST(SimulationTest, NoSeedBreaksARule) {
   }
   RecordProperty("images", std::to_string(totals.images));
   RecordProperty("batches", std::to_string(totals.batches));
+  RecordProperty("ahead", std::to_string(totals.ahead));
+  EXPECT_GT(totals.ahead, kSeeds / 20);
   // Each way to end must have been gone often.
   for (const int64_t count : {totals.refused, totals.ok, totals.expired, totals.cancelled,
                               totals.failed, totals.out_of_memory}) {
@@ -35,6 +37,7 @@ TEST(SimulationTest, SameSeedTellsTheSameStory) {
     Simulate(seed, Mutant::kNone, &second);
     ASSERT_EQ(first.ok, second.ok) << "seed " << seed;
     ASSERT_EQ(first.batches, second.batches) << "seed " << seed;
+    ASSERT_EQ(first.ahead, second.ahead) << "seed " << seed;
   }
 }
 
