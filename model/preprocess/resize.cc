@@ -7,7 +7,11 @@
 namespace radio {
 namespace {
 
-constexpr int kPairsAtOnce = kRowsAtOnce / 2;
+// libjpeg-turbo writes rows that begin at multiples of 32 bytes past the caches: they would have to
+// be read from memory.
+constexpr size_t kRowOffset = 16;
+
+size_t RoundUp(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
 
 size_t RowBytes(int width) { return static_cast<size_t>(kChannels) * width; }
 
@@ -36,21 +40,27 @@ RgbImage ResizeBicubic(RgbImage image, Size size) {
   return ResizeWidthFirst(image, size);
 }
 
-StreamResizer::StreamResizer(Size from, Size to)
-    : from_(from),
-      columns_(MakeBicubicTaps(from.width, to.width)),
-      rows_(MakeBicubicTaps(from.height, to.height)),
-      input_row_bytes_(RowBytes(from.width) + kRowPadding),
-      input_(input_row_bytes_ * kRowsAtOnce),
-      room_(RowBlocks(from.width)),
-      pair_samples_(2 * (RowBytes(to.width) + kRowPadding)),
-      ring_pairs_(rows_.pairs + kPairsAtOnce),
-      ring_(pair_samples_ * ring_pairs_),
-      output_{to, std::vector<uint8_t>(RowBytes(to.width) * to.height + kRowPadding)} {}
+StreamResizer::StreamResizer(Size from, Size to, const ResizeKernels& kernels)
+    : kernels_(kernels),
+      rows_(MakeBicubicTaps(from.height, to.height, kernels.rows_per_band)),
+      horizontal_(kernels.horizontal(from.width, to.width)),
+      vertical_(kernels.vertical(rows_)),
+      row_bytes_(RoundUp(RowBytes(from.width) + kRowPadding, sizeof(CacheLine))),
+      input_((kRowOffset + row_bytes_ * kRowsAtOnce) / sizeof(CacheLine) + 1),
+      band_bytes_(
+          RoundUp((RowBytes(to.width) + kRowPadding) * kernels.sample_bytes, sizeof(CacheLine))),
+      bands_at_once_(kRowsAtOnce / kernels.rows_per_band),
+      bands_per_row_(rows_.count / kernels.rows_per_band),
+      // What the horizontal pass writes at once lies in one piece.
+      ring_bands_(static_cast<int>(RoundUp(bands_per_row_ + bands_at_once_ - 1, bands_at_once_))),
+      ring_(band_bytes_ / sizeof(CacheLine) * ring_bands_),
+      output_{to, {}} {
+  output_.pixels.reserve(RowBytes(to.width) * to.height + kRowPadding);
+}
 
 uint8_t* StreamResizer::NextRow() {
   if (collected_ == kRowsAtOnce) ResizeCollectedRows();
-  return input_.data() + input_row_bytes_ * collected_++;
+  return reinterpret_cast<uint8_t*>(input_.data()) + kRowOffset + row_bytes_ * collected_++;
 }
 
 RgbImage StreamResizer::Finish() {
@@ -59,32 +69,29 @@ RgbImage StreamResizer::Finish() {
   return std::move(output_);
 }
 
-int16_t* StreamResizer::PairOfRows(int pair) {
-  return ring_.data() + pair_samples_ * (pair % ring_pairs_);
+uint8_t* StreamResizer::Band(int band) {
+  return reinterpret_cast<uint8_t*>(ring_.data()) + band_bytes_ * (band % ring_bands_);
 }
 
 void StreamResizer::ResizeCollectedRows() {
-  std::array<const uint8_t*, kRowsAtOnce> rows;
-  for (int i = 0; i < kRowsAtOnce; ++i) rows[i] = input_.data() + input_row_bytes_ * i;
-  std::array<int16_t*, kPairsAtOnce> pairs;
-  for (int i = 0; i < kPairsAtOnce; ++i) pairs[i] = PairOfRows(pairs_ + i);
-  BestKernels().resize_rows(columns_, rows.data(), pairs.data(), room_.data());
-  pairs_ += kPairsAtOnce;
+  horizontal_->Run(reinterpret_cast<uint8_t*>(input_.data()) + kRowOffset, row_bytes_, Band(bands_),
+                   band_bytes_);
+  bands_ += bands_at_once_;
   collected_ = 0;
   EmitRows();
 }
 
-// Every output row whose pairs of rows are all there.
+// Every output row whose bands are all there.
 void StreamResizer::EmitRows() {
-  const int count = rows_.pairs;
-  std::vector<const int16_t*> pairs(count);
+  const size_t row_bytes = RowBytes(output_.size.width);
+  std::vector<const uint8_t*> bands(bands_per_row_);
   for (; emitted_ < rows_.out; ++emitted_) {
-    const int first = rows_.first[emitted_] / 2;
-    if (first + count > pairs_) return;
-    for (int k = 0; k < count; ++k) pairs[k] = PairOfRows(first + k);
-    BestKernels().sum_pairs(rows_.weights_of(emitted_), pairs.data(), count,
-                            RowBytes(output_.size.width),
-                            output_.pixels.data() + RowBytes(output_.size.width) * emitted_);
+    const int first = rows_.first[emitted_] / kernels_.rows_per_band;
+    if (first + bands_per_row_ > bands_) return;
+    for (int k = 0; k < bands_per_row_; ++k) bands[k] = Band(first + k);
+    // Grows row by row: what is cleared now is in the cache when it is written.
+    output_.pixels.resize(row_bytes * (emitted_ + 1) + kRowPadding);
+    vertical_->Run(emitted_, bands.data(), row_bytes, output_.pixels.data() + row_bytes * emitted_);
   }
 }
 

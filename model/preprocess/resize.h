@@ -2,8 +2,9 @@
 #ifndef RADIO_MODEL_PREPROCESS_RESIZE_H_
 #define RADIO_MODEL_PREPROCESS_RESIZE_H_
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "model/preprocess/image.h"
@@ -26,7 +27,8 @@ bool IsHeightFirst(Size from, Size to);
 // then to another height. Needs memory for a few rows besides the result.
 class StreamResizer {
  public:
-  StreamResizer(Size from, Size to);
+  // `kernels` must outlive it.
+  StreamResizer(Size from, Size to, const ResizeKernels& kernels = BestKernels());
 
   // Where the next row from the top goes, `from.width` RGB pixels. It counts as complete with the
   // next call of a method; at most `from.height` rows.
@@ -38,23 +40,25 @@ class StreamResizer {
  private:
   void ResizeCollectedRows();
   void EmitRows();
-  int16_t* PairOfRows(int pair);
+  uint8_t* Band(int band);
 
-  const Size from_;
-  const ResizeTaps columns_;
+  const ResizeKernels& kernels_;
   const ResizeTaps rows_;
+  const std::unique_ptr<HorizontalPass> horizontal_;
+  const std::unique_ptr<VerticalPass> vertical_;
 
   // Input rows that wait for the horizontal pass.
-  const size_t input_row_bytes_;
-  std::vector<uint8_t> input_;
+  const size_t row_bytes_;
+  std::vector<CacheLine> input_;
   int collected_ = 0;
-  std::vector<RowBlock> room_;
 
-  // The latest results of the horizontal pass, a ring of pairs of rows.
-  const size_t pair_samples_;
-  const int ring_pairs_;
-  std::vector<int16_t> ring_;
-  int pairs_ = 0;
+  // The latest results of the horizontal pass, a ring of bands.
+  const size_t band_bytes_;
+  const int bands_at_once_;
+  const int bands_per_row_;
+  const int ring_bands_;
+  std::vector<CacheLine> ring_;
+  int bands_ = 0;
 
   RgbImage output_;
   int emitted_ = 0;

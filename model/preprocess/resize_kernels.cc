@@ -5,55 +5,70 @@
 namespace radio {
 namespace {
 
-int32_t Weight(const TapPair& pair, int i) { return pair.high[i] * (1 << kLowBits) + pair.low[i]; }
-
 uint8_t ToPixel(int32_t sum) {
   constexpr int32_t kHalf = 1 << (kFractionBits - 1);
   return static_cast<uint8_t>(std::clamp((sum + kHalf) >> kFractionBits, 0, 255));
 }
 
-// `to` has a stride of two.
-void ResizeRow(const ResizeTaps& taps, const uint8_t* from, int16_t* to) {
-  for (int x = 0; x < taps.out; ++x) {
-    const uint8_t* pixel = from + ptrdiff_t{kChannels} * taps.first[x];
-    const TapPair* weights = taps.weights_of(x);
-    std::array<int32_t, kChannels> sums{};
-    for (int t = 0; t < 2 * taps.pairs; ++t, pixel += kChannels) {
-      const int32_t weight = Weight(weights[t / 2], t % 2);
-      for (int c = 0; c < kChannels; ++c) sums[c] += weight * pixel[c];
-    }
-    for (const int32_t sum : sums) {
-      *to = ToPixel(sum);
-      to += 2;
+class PortableHorizontalPass : public HorizontalPass {
+ public:
+  PortableHorizontalPass(int in, int out) : taps_(MakeBicubicTaps(in, out, 1)) {}
+
+  void Run(const uint8_t* rows, size_t row_bytes, uint8_t* bands, size_t band_bytes) override {
+    for (int y = 0; y < kRowsAtOnce; ++y) ResizeRow(rows + row_bytes * y, bands + band_bytes * y);
+  }
+
+ private:
+  void ResizeRow(const uint8_t* from, uint8_t* to) const {
+    for (int x = 0; x < taps_.out; ++x) {
+      const uint8_t* pixel = from + ptrdiff_t{kChannels} * taps_.first[x];
+      const int32_t* weights = taps_.weights_of(x);
+      std::array<int32_t, kChannels> sums{};
+      for (int t = 0; t < taps_.count; ++t, pixel += kChannels) {
+        for (int c = 0; c < kChannels; ++c) sums[c] += weights[t] * pixel[c];
+      }
+      for (const int32_t sum : sums) *to++ = ToPixel(sum);
     }
   }
-}
 
-void ResizeRows(const ResizeTaps& taps, const uint8_t* const* rows, int16_t* const* pairs,
-                RowBlock* /*room*/) {
-  for (int y = 0; y < kRowsAtOnce; ++y) ResizeRow(taps, rows[y], pairs[y / 2] + y % 2);
-}
+  const ResizeTaps taps_;
+};
 
-void SumPairs(const TapPair* weights, const int16_t* const* pairs, int count, size_t samples,
-              uint8_t* to) {
-  for (size_t i = 0; i < samples; ++i) {
-    int32_t sum = 0;
-    for (int k = 0; k < count; ++k) {
-      for (int j = 0; j < 2; ++j) sum += Weight(weights[k], j) * pairs[k][2 * i + j];
+class PortableVerticalPass : public VerticalPass {
+ public:
+  explicit PortableVerticalPass(const ResizeTaps& taps) : taps_(taps) {}
+
+  void Run(int y, const uint8_t* const* bands, size_t samples, uint8_t* to) const override {
+    const int32_t* weights = taps_.weights_of(y);
+    for (size_t i = 0; i < samples; ++i) {
+      int32_t sum = 0;
+      for (int t = 0; t < taps_.count; ++t) sum += weights[t] * bands[t][i];
+      to[i] = ToPixel(sum);
     }
-    to[i] = ToPixel(sum);
   }
-}
+
+ private:
+  const ResizeTaps& taps_;
+};
 
 }  // namespace
 
 const ResizeKernels& PortableKernels() {
-  static constexpr ResizeKernels kKernels = {&ResizeRows, &SumPairs};
+  static constexpr ResizeKernels kKernels = {
+      1, 1,
+      [](int in, int out) -> std::unique_ptr<HorizontalPass> {
+        return std::make_unique<PortableHorizontalPass>(in, out);
+      },
+      [](const ResizeTaps& taps) -> std::unique_ptr<VerticalPass> {
+        return std::make_unique<PortableVerticalPass>(taps);
+      }};
   return kKernels;
 }
 
 const ResizeKernels& BestKernels() {
-  static const ResizeKernels& kernels = Avx2Kernels() ? *Avx2Kernels() : PortableKernels();
+  static const ResizeKernels& kernels = Avx512Kernels() ? *Avx512Kernels()
+                                        : Avx2Kernels() ? *Avx2Kernels()
+                                                        : PortableKernels();
   return kernels;
 }
 

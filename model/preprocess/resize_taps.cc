@@ -19,83 +19,79 @@ double Bicubic(double x) {
   return x < 1.0 ? inner : x < 2.0 ? outer : 0.0;
 }
 
-int RoundedHalfUp(double x) { return static_cast<int>(std::floor(x + 0.5)); }
+// From output to input coordinates.
+struct Scale {
+  Scale(int in, int out)
+      : step(static_cast<double>(in) / out),
+        shrink(1.0 / std::max(step, 1.0)),
+        support(kSupport * std::max(step, 1.0)) {}
 
-// The taps of all outputs before rounding: output i has weights[i * stride] to
-// weights[i * stride + count[i] - 1] for the inputs from first[i].
-struct ExactTaps {
-  int stride = 0;
-  std::vector<int> first;
-  std::vector<int> count;
-  std::vector<double> weights;
+  double Center(int i) const { return (i + 0.5) * step; }
+
+  double step;
+  double shrink;
+  double support;
 };
 
-ExactTaps MakeExactTaps(int in, int out) {
-  const double scale = static_cast<double>(in) / out;
-  const double stretch = std::max(scale, 1.0);
-  const double shrink = 1.0 / stretch;
-  const double support = kSupport * stretch;
-  ExactTaps taps;
-  taps.stride = static_cast<int>(std::ceil(support)) * 2 + 1;
-  taps.first.resize(out);
-  taps.count.resize(out);
-  taps.weights.resize(static_cast<size_t>(out) * taps.stride);
+// The inputs that lie below the filter's curve.
+struct Window {
+  int first = 0;
+  int count = 0;
+
+  bool Holds(int input) const { return input >= first && input < first + count; }
+};
+
+// Halves up; anything negative may become 0.
+int Rounded(double x) {
+  return static_cast<int>(x + 0.5);  // NOLINT(bugprone-incorrect-roundings): as Pillow does.
+}
+
+std::vector<Window> MakeWindows(const Scale& scale, int in, int out) {
+  std::vector<Window> windows(out);
   for (int i = 0; i < out; ++i) {
-    const double center = (i + 0.5) * scale;
-    const int first = std::max(RoundedHalfUp(center - support), 0);
-    const int count = std::min(RoundedHalfUp(center + support), in) - first;
-    double* weights = taps.weights.data() + ptrdiff_t{i} * taps.stride;
-    double sum = 0.0;
-    for (int t = 0; t < count; ++t) {
-      weights[t] = Bicubic((t + first - center + 0.5) * shrink);
-      sum += weights[t];
-    }
-    for (int t = 0; t < count; ++t) weights[t] /= sum;
-    taps.first[i] = first;
-    taps.count[i] = count;
+    const double center = scale.Center(i);
+    const int first = std::max(Rounded(center - scale.support), 0);
+    const int end = std::min(Rounded(center + scale.support), in);
+    windows[i] = {first, end - first};
   }
-  return taps;
+  return windows;
 }
 
-int RoundUpToEven(int n) { return n + (n & 1); }
-
-int MostPairs(const ExactTaps& exact) {
-  int pairs = 0;
-  for (size_t i = 0; i < exact.first.size(); ++i) {
-    pairs = std::max(pairs, RoundUpToEven(exact.count[i] + (exact.first[i] & 1)) / 2);
-  }
-  return pairs;
-}
+int RoundUp(int n, int unit) { return (n + unit - 1) & -unit; }
 
 // Halves away from zero, as Pillow does.
-int32_t Rounded(double weight) {
+int32_t FixedPoint(double weight) {
   return static_cast<int32_t>(weight * (1 << kFractionBits) + (weight < 0 ? -0.5 : 0.5));
-}
-
-void Store(int32_t weight, int tap, TapPair* pairs) {
-  constexpr int32_t kHalf = 1 << (kLowBits - 1);
-  const int32_t high = (weight + kHalf) >> kLowBits;
-  pairs[tap / 2].high[tap % 2] = static_cast<int16_t>(high);
-  pairs[tap / 2].low[tap % 2] = static_cast<int16_t>(weight - high * (1 << kLowBits));
 }
 
 }  // namespace
 
-ResizeTaps MakeBicubicTaps(int in, int out) {
-  const ExactTaps exact = MakeExactTaps(in, out);
+ResizeTaps MakeBicubicTaps(int in, int out, int unit) {
+  const Scale scale(in, out);
+  const std::vector<Window> windows = MakeWindows(scale, in, out);
   ResizeTaps taps;
   taps.in = in;
   taps.out = out;
-  taps.pairs = MostPairs(exact);
+  for (const Window& window : windows) {
+    taps.count = std::max(taps.count, RoundUp(window.count + window.first % unit, unit));
+  }
   taps.first.resize(out);
-  taps.weights.resize(static_cast<size_t>(out) * taps.pairs);
-  const int last_first = RoundUpToEven(std::max(in - 2 * taps.pairs, 0));
+  taps.weights.resize(static_cast<size_t>(out) * taps.count);
+  const int last_first = RoundUp(std::max(in - taps.count, 0), unit);
+  std::vector<double> exact(taps.count);
   for (int i = 0; i < out; ++i) {
-    taps.first[i] = std::min(exact.first[i] & ~1, last_first);
-    const int unused = exact.first[i] - taps.first[i];
-    const double* weights = exact.weights.data() + ptrdiff_t{i} * exact.stride;
-    TapPair* pairs = taps.weights.data() + ptrdiff_t{i} * taps.pairs;
-    for (int t = 0; t < exact.count[i]; ++t) Store(Rounded(weights[t]), unused + t, pairs);
+    const double center = scale.Center(i);
+    const int first = std::min(windows[i].first & -unit, last_first);
+    // As many taps for each output: a loop whose length varies costs more than taps of weight 0.
+    double sum = 0.0;
+    for (int t = 0; t < taps.count; ++t) {
+      const double weight = Bicubic((first + t - center + 0.5) * scale.shrink);
+      exact[t] = windows[i].Holds(first + t) ? weight : 0.0;
+      sum += exact[t];
+    }
+    taps.first[i] = first;
+    int32_t* const weights = taps.weights.data() + ptrdiff_t{i} * taps.count;
+    for (int t = 0; t < taps.count; ++t) weights[t] = FixedPoint(exact[t] / sum);
   }
   return taps;
 }

@@ -2,7 +2,6 @@
 #ifndef RADIO_MODEL_PREPROCESS_RESIZE_TAPS_H_
 #define RADIO_MODEL_PREPROCESS_RESIZE_TAPS_H_
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -13,32 +12,25 @@ namespace radio {
 // overshoot and sign leave these of a 32-bit sum (Pillow's choice; it makes the results equal to
 // the bit).
 inline constexpr int kFractionBits = 32 - 8 - 2;
-// A weight is high * 2^kLowBits + low, two 16-bit numbers.
-inline constexpr int kLowBits = 12;
 
-// Two neighbouring taps, so that one instruction multiplies two inputs by two parts and sums.
-struct TapPair {
-  std::array<int16_t, 2> high;
-  std::array<int16_t, 2> low;
-};
-
-// Output i is the weighted sum of the inputs first[i] to first[i] + 2 * pairs - 1, by the weights
-// from weights[i * pairs].
+// Output i is the weighted sum of the inputs first[i] to first[i] + count - 1, by the weights from
+// weights[i * count].
 struct ResizeTaps {
   int in = 0;
   int out = 0;
   // Per output; taps that are not needed have weight 0.
-  int pairs = 0;
-  // Even and ascending. first[i] + 2 * pairs is at most `in` rounded up to the next even number.
+  int count = 0;
+  // Ascending.
   std::vector<int> first;
-  std::vector<TapPair> weights;
+  std::vector<int32_t> weights;
 
-  const TapPair* weights_of(int i) const { return weights.data() + ptrdiff_t{i} * pairs; }
+  const int32_t* weights_of(int i) const { return weights.data() + ptrdiff_t{i} * count; }
 };
 
 // Cubic convolution with a = -0.5, stretched by in / out when shrinking. The identity when in =
-// out. Sides must be positive.
-ResizeTaps MakeBicubicTaps(int in, int out);
+// out. Sides must be positive. `count` and each `first` are multiples of `unit`, a power of two;
+// first[i] + count is at most `in` rounded up to such a multiple.
+ResizeTaps MakeBicubicTaps(int in, int out, int unit);
 
 }  // namespace radio
 

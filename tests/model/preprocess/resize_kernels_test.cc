@@ -3,86 +3,85 @@
 #include <gmock/gmock.h>
 
 #include <random>
+#include <string>
 #include <vector>
+
+#include "model/preprocess/resize.h"
 
 namespace radio {
 namespace {
 
-constexpr int kPairs = kRowsAtOnce / 2;
-
-// What one horizontal pass over `rows` gives, padding cut off.
-std::vector<int16_t> ResizeRows(const ResizeKernels& kernels, const ResizeTaps& taps,
-                                const std::vector<uint8_t>& rows, size_t row_bytes) {
-  const size_t samples = size_t{2} * kChannels * taps.out;
-  std::vector<int16_t> out((samples + kRowPadding) * kPairs);
-  std::vector<RowBlock> room(RowBlocks(taps.in));
-  std::vector<const uint8_t*> from;
-  std::vector<int16_t*> to;
-  for (int i = 0; i < kRowsAtOnce; ++i) from.push_back(rows.data() + row_bytes * i);
-  for (int i = 0; i < kPairs; ++i) to.push_back(out.data() + (samples + kRowPadding) * i);
-  kernels.resize_rows(taps, from.data(), to.data(), room.data());
-  std::vector<int16_t> result;
-  for (const int16_t* pair : to) result.insert(result.end(), pair, pair + samples);
-  return result;
+RgbImage Resize(const RgbImage& image, Size size, const ResizeKernels& kernels) {
+  StreamResizer resizer(image.size, size, kernels);
+  const ptrdiff_t row_bytes = ptrdiff_t{kChannels} * image.size.width;
+  for (auto row = image.pixels.begin(); row != image.pixels.end(); row += row_bytes) {
+    std::copy_n(row, row_bytes, resizer.NextRow());
+  }
+  return resizer.Finish();
 }
 
-class Avx2KernelsTest : public testing::Test {
+struct Machine {
+  std::string name;
+  const ResizeKernels* (*kernels)();
+};
+
+class FastKernelsTest : public testing::TestWithParam<Machine> {
  protected:
   void SetUp() override {
-    if (Avx2Kernels() == nullptr) GTEST_SKIP() << "this machine has no AVX2";
+    if (GetParam().kernels() == nullptr) GTEST_SKIP() << "this machine has no " << GetParam().name;
   }
 
-  std::vector<uint8_t> RandomBytes(size_t size) {
-    std::vector<uint8_t> bytes(size);
-    for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random_() % 4 ? random_() : 255);
-    return bytes;
+  // The extremes are likelier than others: they make sums overshoot.
+  RgbImage RandomImage(Size size) {
+    RgbImage image{size, std::vector<uint8_t>(size_t{kChannels} * size.height * size.width)};
+    for (uint8_t& sample : image.pixels) {
+      const std::array<uint8_t, 4> choice = {0, 255, static_cast<uint8_t>(random_()), 254};
+      sample = choice[random_() % choice.size()];
+    }
+    return image;
+  }
+
+  void ExpectPortablePixels(Size from, Size to) {
+    const RgbImage image = RandomImage(from);
+    EXPECT_TRUE(Resize(image, to, *GetParam().kernels()).pixels ==
+                Resize(image, to, PortableKernels()).pixels)
+        << from.height << " x " << from.width << " to " << to.height << " x " << to.width;
   }
 
   std::mt19937 random_{99};
 };
 
-TEST_F(Avx2KernelsTest, TheHorizontalPassGivesThePortableNumbers) {
-  for (const auto& [in, out] : std::vector<std::pair<int, int>>{{1, 1},
-                                                                {1, 9},
-                                                                {2, 5},
-                                                                {3, 2},
-                                                                {5, 40},
-                                                                {64, 64},
-                                                                {97, 40},
-                                                                {97, 200},
-                                                                {999, 31},
-                                                                {1023, 1}}) {
-    const ResizeTaps taps = MakeBicubicTaps(in, out);
-    const size_t row_bytes = size_t{kChannels} * in + kRowPadding;
-    const std::vector<uint8_t> rows = RandomBytes(row_bytes * kRowsAtOnce);
-    EXPECT_TRUE(ResizeRows(*Avx2Kernels(), taps, rows, row_bytes) ==
-                ResizeRows(PortableKernels(), taps, rows, row_bytes))
-        << in << " to " << out;
+INSTANTIATE_TEST_SUITE_P(Machines, FastKernelsTest,
+                         testing::Values(Machine{"AVX2", &Avx2Kernels},
+                                         Machine{"AVX512", &Avx512Kernels}),
+                         [](const auto& info) { return info.param.name; });
+
+TEST_P(FastKernelsTest, GiveThePortablePixelsAtEveryScale) {
+  const std::vector<std::pair<int, int>> sides = {
+      {1, 1},  {1, 9},   {2, 5},   {3, 2},    {5, 40},   {16, 16},  {17, 16}, {64, 64},
+      {97, 4}, {97, 40}, {97, 90}, {97, 200}, {200, 97}, {999, 31}, {1023, 1}};
+  for (const auto& [in, out] : sides) {
+    ExpectPortablePixels({5, in}, {4, out});
+    ExpectPortablePixels({in, 5}, {out, 4});
   }
 }
 
-TEST_F(Avx2KernelsTest, TheVerticalPassGivesThePortableNumbers) {
-  for (const size_t samples : {1, 3, 31, 32, 33, 96, 100}) {
-    for (const int in : {1, 8, 50}) {
-      const ResizeTaps taps = MakeBicubicTaps(in, 7);
-      std::vector<std::vector<int16_t>> rows;
-      std::vector<const int16_t*> pairs;
-      for (int k = 0; k < taps.pairs; ++k) {
-        const std::vector<uint8_t> bytes = RandomBytes(2 * (samples + kRowPadding));
-        rows.emplace_back(bytes.begin(), bytes.end());
-      }
-      for (const std::vector<int16_t>& row : rows) pairs.push_back(row.data());
-      for (int y = 0; y < taps.out; ++y) {
-        std::vector<uint8_t> fast(samples + kRowPadding);
-        std::vector<uint8_t> portable(samples);
-        Avx2Kernels()->sum_pairs(taps.weights_of(y), pairs.data(), taps.pairs, samples,
-                                 fast.data());
-        PortableKernels().sum_pairs(taps.weights_of(y), pairs.data(), taps.pairs, samples,
-                                    portable.data());
-        fast.resize(samples);
-        EXPECT_TRUE(fast == portable) << samples << " samples, row " << y;
-      }
+TEST_P(FastKernelsTest, GiveThePortablePixelsOfRandomSizes) {
+  for (int round = 0; round < 200; ++round) {
+    const auto side = [&] { return 1 + static_cast<int>(random_() % (random_() % 8 ? 50 : 500)); };
+    const Size from{side(), side()};
+    ExpectPortablePixels(from, {side(), side()});
+  }
+}
+
+// Each part of the weights sums up to the most that the file formats' sides allow.
+TEST_P(FastKernelsTest, NoSumOverflowsAtTheLargestScale) {
+  for (const Size from : {Size{1, 16384}, Size{16384, 1}}) {
+    const RgbImage white{from, std::vector<uint8_t>(size_t{kChannels} * 16384, 255)};
+    for (const Size to : {Size{1, 1}, Size{2, 3}}) {
+      EXPECT_THAT(Resize(white, to, *GetParam().kernels()).pixels, testing::Each(255));
     }
+    ExpectPortablePixels(from, {1, 1});
   }
 }
 

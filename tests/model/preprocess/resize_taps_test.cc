@@ -11,24 +11,25 @@ constexpr double kOne = 1 << kFractionBits;
 
 std::vector<double> WeightsOf(const ResizeTaps& taps, int i) {
   std::vector<double> weights;
-  for (int k = 0; k < taps.pairs; ++k) {
-    const TapPair& pair = taps.weights_of(i)[k];
-    for (int j = 0; j < 2; ++j) {
-      weights.push_back((pair.high[j] * double{1 << kLowBits} + pair.low[j]) / kOne);
-    }
-  }
+  for (int k = 0; k < taps.count; ++k) weights.push_back(taps.weights_of(i)[k] / kOne);
   return weights;
 }
 
-TEST(ResizeTapsTest, EveryOutputsTapsLieInsideAndSumToOne) {
+class ResizeTapsTest : public testing::TestWithParam<int> {};
+
+INSTANTIATE_TEST_SUITE_P(Units, ResizeTapsTest, testing::Values(1, 2, 4));
+
+TEST_P(ResizeTapsTest, EveryOutputsTapsLieInsideAndSumToOne) {
+  const int unit = GetParam();
   for (const int in : {1, 2, 3, 7, 16, 97, 1000}) {
     for (const int out : {1, 2, 5, 16, 96, 97, 98, 1500}) {
-      const ResizeTaps taps = MakeBicubicTaps(in, out);
+      const ResizeTaps taps = MakeBicubicTaps(in, out, unit);
+      ASSERT_EQ(taps.count % unit, 0);
       int previous = 0;
       for (int i = 0; i < out; ++i) {
-        ASSERT_EQ(taps.first[i] % 2, 0);
+        ASSERT_EQ(taps.first[i] % unit, 0);
         ASSERT_GE(taps.first[i], previous);
-        ASSERT_LE(taps.first[i] + 2 * taps.pairs, in + in % 2) << in << " to " << out;
+        ASSERT_LE(taps.first[i] + taps.count, (in + unit - 1) / unit * unit) << in << " to " << out;
         previous = taps.first[i];
         const std::vector<double> weights = WeightsOf(taps, i);
         double sum = 0;
@@ -37,14 +38,29 @@ TEST(ResizeTapsTest, EveryOutputsTapsLieInsideAndSumToOne) {
           const bool outside = taps.first[i] + static_cast<int>(t) >= in;
           ASSERT_TRUE(!outside || weights[t] == 0);
         }
-        ASSERT_NEAR(sum, 1.0, taps.pairs / kOne);
+        ASSERT_NEAR(sum, 1.0, taps.count / kOne);
       }
     }
   }
 }
 
-TEST(ResizeTapsTest, TheSameSizeIsTheIdentity) {
-  const ResizeTaps taps = MakeBicubicTaps(9, 9);
+TEST_P(ResizeTapsTest, TheUnitChangesNoWeight) {
+  for (const auto& [in, out] :
+       std::vector<std::pair<int, int>>{{97, 40}, {40, 97}, {5, 3}, {1, 4}, {1000, 31}}) {
+    const ResizeTaps plain = MakeBicubicTaps(in, out, 1);
+    const ResizeTaps taps = MakeBicubicTaps(in, out, GetParam());
+    for (int i = 0; i < out; ++i) {
+      std::vector<int32_t> by_input(in + 4);
+      for (int t = 0; t < taps.count; ++t) by_input[taps.first[i] + t] = taps.weights_of(i)[t];
+      for (int t = 0; t < plain.count; ++t) {
+        EXPECT_EQ(by_input[plain.first[i] + t], plain.weights_of(i)[t]) << in << " to " << out;
+      }
+    }
+  }
+}
+
+TEST_P(ResizeTapsTest, TheSameSizeIsTheIdentity) {
+  const ResizeTaps taps = MakeBicubicTaps(9, 9, GetParam());
   for (int i = 0; i < 9; ++i) {
     const std::vector<double> weights = WeightsOf(taps, i);
     for (size_t t = 0; t < weights.size(); ++t) {
@@ -53,8 +69,8 @@ TEST(ResizeTapsTest, TheSameSizeIsTheIdentity) {
   }
 }
 
-TEST(ResizeTapsTest, TwiceTheSizeHasTheCurvesValuesAtQuarterPixels) {
-  const ResizeTaps taps = MakeBicubicTaps(20, 40);
+TEST_P(ResizeTapsTest, TwiceTheSizeHasTheCurvesValuesAtQuarterPixels) {
+  const ResizeTaps taps = MakeBicubicTaps(20, 40, GetParam());
   // Output 20 lies at 10.25: inputs 8 to 11 are 1.75, 0.75, 0.25 and 1.25 pixels away.
   const std::vector<double> weights = WeightsOf(taps, 20);
   const auto weight_of = [&](int input) { return weights[input - taps.first[20]]; };
