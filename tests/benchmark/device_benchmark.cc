@@ -7,6 +7,7 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/flags/flag.h"
@@ -17,13 +18,12 @@
 #include "model/batching/budget_probe.h"
 #include "model/batching/cost_model.h"
 #include "model/engine/torch/runtime_environment.h"
-#include "model/engine/torch/torch_engine.h"
 #include "tests/benchmark/device_gaps.h"
 #include "tests/benchmark/figures.h"
+#include "tests/benchmark/loaded_model.h"
 #include "tests/benchmark/machine_load.h"
 #include "tests/benchmark/model_work.h"
 #include "tests/benchmark/noise_batch.h"
-#include "tests/testing/artefact.h"
 
 ABSL_FLAG(std::string, artefact, "", "folder of an exported ViT model");
 ABSL_FLAG(std::string, device, "cuda:0", "cuda:N; or cpu, to see that the program runs");
@@ -37,11 +37,6 @@ namespace {
 constexpr int kSquares[] = {224, 432, 512, 768, 1024};
 // Batches that take turns, so that no two in a row are equal.
 constexpr int kBatches = 4;
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 class DeviceBenchmark {
  public:
@@ -229,27 +224,12 @@ class DeviceBenchmark {
 };
 
 int Main(const std::string& directory) {
-  const auto artefact = ReadArtefact(directory);
-  if (!artefact.ok()) {
-    std::fprintf(stderr, "%s\n", artefact.status().ToString().c_str());
-    return 1;
-  }
-  TorchEngine::Options options;
-  options.directory = artefact->directory;
-  options.backbone_file = artefact->backbone_file;
-  options.adaptor_files = artefact->adaptor_files;
-  options.device = absl::GetFlag(FLAGS_device);
-  const auto engine = TorchEngine::Load(options, artefact->spec);
-  if (!engine.ok()) {
-    std::fprintf(stderr, "%s\n", engine.status().ToString().c_str());
-    return 1;
-  }
+  const std::string device = absl::GetFlag(FLAGS_device);
+  LoadedModel model = LoadForBenchmark(directory, device, /*threads=*/0);
   Figures figures;
-  std::printf("%s %s, %s\n", artefact->spec.version.c_str(), artefact->spec.precision.c_str(),
-              (*engine)->description().c_str());
-  DeviceBenchmark benchmark(engine->get(), c10::Device(options.device), artefact->spec,
-                            ReadModelWork(absl::StrCat(directory, "/", artefact->backbone_file)),
-                            &figures);
+  figures.Add("load_seconds", model.load_seconds, "");
+  DeviceBenchmark benchmark(model.engine.get(), c10::Device(device), model.spec,
+                            std::move(model.work), &figures);
   benchmark.Run();
   if (!absl::GetFlag(FLAGS_json).empty()) figures.Write(absl::GetFlag(FLAGS_json));
   return 0;

@@ -15,13 +15,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "model/engine/torch/runtime_environment.h"
-#include "model/engine/torch/torch_engine.h"
 #include "tests/benchmark/figures.h"
+#include "tests/benchmark/loaded_model.h"
 #include "tests/benchmark/machine_load.h"
 #include "tests/benchmark/model_work.h"
 #include "tests/benchmark/noise_batch.h"
 #include "tests/benchmark/operator_times.h"
-#include "tests/testing/artefact.h"
 
 ABSL_FLAG(std::string, artefact, "", "folder of an exported ViT model");
 ABSL_FLAG(int, threads, 0, "intra-op threads; 0: one per core");
@@ -43,11 +42,6 @@ const Sides& Mix() {
 constexpr int kSquares[] = {224, 432, 512};
 
 double Now() { return absl::GetFlag(FLAGS_thread_time) ? ThreadSeconds() : WallSeconds(); }
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 class EngineBenchmark {
  public:
@@ -221,33 +215,13 @@ class EngineBenchmark {
 };
 
 int Main(const std::string& directory) {
-  const auto artefact = ReadArtefact(directory);
-  if (!artefact.ok()) {
-    std::fprintf(stderr, "%s\n", artefact.status().ToString().c_str());
-    return 1;
-  }
-  TorchEngine::Options options;
-  options.directory = artefact->directory;
-  options.backbone_file = artefact->backbone_file;
-  options.adaptor_files = artefact->adaptor_files;
-  options.intra_op_threads = absl::GetFlag(FLAGS_threads);
-  if (options.intra_op_threads == 0) {
-    options.intra_op_threads = static_cast<int>(std::thread::hardware_concurrency());
-  }
-  const double start = Now();
-  const auto engine = TorchEngine::Load(options, artefact->spec);
-  const double end = Now();
-  if (!engine.ok()) {
-    std::fprintf(stderr, "%s\n", engine.status().ToString().c_str());
-    return 1;
-  }
+  int threads = absl::GetFlag(FLAGS_threads);
+  if (threads == 0) threads = static_cast<int>(std::thread::hardware_concurrency());
+  LoadedModel model = LoadForBenchmark(directory, "cpu", threads);
   Figures figures;
-  std::printf("%s %s, %s\n", artefact->spec.version.c_str(), artefact->spec.precision.c_str(),
-              (*engine)->description().c_str());
-  figures.Add("load_seconds", end - start, "");
+  figures.Add("load_seconds", model.load_seconds, "");
   const MachineLoad load;
-  EngineBenchmark benchmark(engine->get(), options.intra_op_threads, artefact->spec,
-                            ReadModelWork(absl::StrCat(directory, "/", artefact->backbone_file)),
+  EngineBenchmark benchmark(model.engine.get(), threads, model.spec, std::move(model.work),
                             &figures);
   benchmark.Run();
   figures.Add("foreign_cpu_share", load.ForeignShare(), "above 0.05: repeat on a quiet machine");

@@ -1,5 +1,6 @@
 #include "tests/benchmark/figures.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 
@@ -7,6 +8,11 @@
 #include "absl/strings/str_join.h"
 
 namespace radio {
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
 
 void Figures::Add(const std::string& name, double value, const std::string& remark) {
   std::printf("%-34s %10.3f  %s\n", name.c_str(), value, remark.c_str());

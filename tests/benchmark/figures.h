@@ -7,6 +7,9 @@
 
 namespace radio {
 
+// Of at least one value; the greater of the two in the middle.
+double Median(std::vector<double> values);
+
 class Figures {
  public:
   // Prints the figure at once: a suite takes minutes.
