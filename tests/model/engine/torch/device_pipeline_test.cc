@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <limits>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -194,6 +195,26 @@ TEST_F(DevicePipelineTest, ABatchThatFailsLeavesNothingInUse) {
   EXPECT_EQ(ReasonOf(engine_->Run({&bad, 1}).status()), Reason::kInferenceFailed);
   EXPECT_THAT(simulated_device::Order().TakeRaces(), IsEmpty());
   RunAndCompare(mixed_);
+}
+
+TEST_F(DevicePipelineTest, ADeviceOutOfMemoryIsUsableAgain) {
+  const auto allocated = static_cast<size_t>(engine_->device_memory().allocated);
+  simulated_device::LimitMemory(allocated + small_.pixels.data.size());
+  const absl::Status status = engine_->Run(mixed_).status();
+  EXPECT_TRUE(IsOutOfMemory(status)) << status;
+  simulated_device::LimitMemory(std::numeric_limits<size_t>::max());
+  RunAndCompare(mixed_);
+  EXPECT_TRUE(engine_->healthy());
+}
+
+TEST_F(DevicePipelineTest, MemoryIsOfTheDeviceAndGivenBack) {
+  const DeviceMemory before = engine_->device_memory();
+  EXPECT_GT(before.allocated, 0) << "weights";
+  RunAndCompare(mixed_);
+  EXPECT_EQ(engine_->device_memory().allocated, before.allocated);
+  EXPECT_GT(engine_->device_memory().reserved, before.allocated);
+  engine_->ReleaseMemory();
+  EXPECT_EQ(engine_->device_memory().reserved, before.allocated);
 }
 
 TEST_F(DevicePipelineTest, BrokenImagesFailBeforeTheyTravel) {

@@ -10,13 +10,18 @@
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/view_native.h>
 #include <c10/core/Allocator.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/library.h>
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
+#include <map>
 #include <memory>
 #include <utility>
+
+#include "model/base/mutex.h"
 
 namespace radio::simulated_device {
 namespace {
@@ -48,39 +53,89 @@ void Enqueue(const std::string& what, const std::vector<StreamOrder::Memory>& re
 
 // --- Memory ---
 
-// The device's, and the host's that it copies from by itself.
-class SimulatedAllocator : public c10::Allocator {
+// The host's memory that the device copies from by itself.
+class PinnedMemory : public c10::Allocator {
  public:
-  explicit SimulatedAllocator(bool of_device) : of_device_(of_device) {}
-
   c10::DataPtr allocate(size_t bytes) override {
     auto* const memory = new uint8_t[std::max<size_t>(bytes, 1)];
-    if (of_device_) Order().Allocate(memory, current_stream);
-    return {memory, memory, raw_deleter(), of_device_ ? kDevice : c10::Device(c10::kCPU)};
+    return {memory, memory, &Free, c10::Device(c10::kCPU)};
   }
-  c10::DeleterFnPtr raw_deleter() const override { return of_device_ ? &FreeDevice : &FreeHost; }
+  c10::DeleterFnPtr raw_deleter() const override { return &Free; }
   void copy_data(void* to, const void* from, size_t bytes) const override {
     default_copy_data(to, from, bytes);
   }
 
  private:
-  static void FreeDevice(void* memory) {
-    Order().Free(memory);
-    FreeHost(memory);
-  }
-  static void FreeHost(void* memory) { delete[] static_cast<uint8_t*>(memory); }
-
-  const bool of_device_;
+  static void Free(void* memory) { delete[] static_cast<uint8_t*>(memory); }
 };
 
-SimulatedAllocator& DeviceAllocator() {
-  static auto* const allocator = new SimulatedAllocator(true);
+PinnedMemory& Pinned() {
+  static auto* const allocator = new PinnedMemory();
   return *allocator;
 }
 
-SimulatedAllocator& PinnedAllocator() {
-  static auto* const allocator = new SimulatedAllocator(false);
+// The device's. It keeps what is freed, in name, until its cache is emptied.
+class OwnMemory : public c10::DeviceAllocator {
+ public:
+  c10::DataPtr allocate(size_t bytes) override {
+    MutexLock lock(&mutex_);
+    TORCH_CHECK_WITH(OutOfMemoryError, allocated_ + bytes <= limit_, "out of memory");
+    allocated_ += bytes;
+    reserved_ = std::max(reserved_, allocated_);
+    auto* const memory = new uint8_t[std::max<size_t>(bytes, 1)];
+    sizes_[memory] = bytes;
+    Order().Allocate(memory, current_stream);
+    return {memory, memory, &Free, kDevice};
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return &Free; }
+  void copy_data(void* to, const void* from, size_t bytes) const override {
+    default_copy_data(to, from, bytes);
+  }
+
+  bool initialized() override { return true; }
+  void emptyCache(c10::MempoolId_t) override {
+    MutexLock lock(&mutex_);
+    reserved_ = allocated_;
+  }
+  void recordStream(const c10::DataPtr& data, c10::Stream stream) override {
+    Order().KeepFor(data.get(), stream.id());
+  }
+  c10::CachingDeviceAllocator::DeviceStats getDeviceStats(c10::DeviceIndex) override {
+    MutexLock lock(&mutex_);
+    c10::CachingDeviceAllocator::DeviceStats stats;
+    stats.allocated_bytes[0].current = static_cast<int64_t>(allocated_);
+    stats.reserved_bytes[0].current = static_cast<int64_t>(reserved_);
+    return stats;
+  }
+  void resetAccumulatedStats(c10::DeviceIndex) override {}
+  void resetPeakStats(c10::DeviceIndex) override {}
+
+  void Limit(size_t bytes) {
+    MutexLock lock(&mutex_);
+    limit_ = bytes;
+  }
+
+ private:
+  static void Free(void* memory);
+
+  Mutex mutex_;
+  size_t limit_ ABSL_GUARDED_BY(mutex_) = std::numeric_limits<size_t>::max();
+  size_t allocated_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t reserved_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::map<void*, size_t> sizes_ ABSL_GUARDED_BY(mutex_);
+};
+
+OwnMemory& Own() {
+  static auto* const allocator = new OwnMemory();
   return *allocator;
+}
+
+void OwnMemory::Free(void* memory) {
+  OwnMemory& own = Own();
+  MutexLock lock(&own.mutex_);
+  Order().Free(memory);
+  own.allocated_ -= own.sizes_.extract(memory).mapped();
+  delete[] static_cast<uint8_t*>(memory);
 }
 
 StreamOrder::Memory MemoryOf(const at::Tensor& tensor) { return tensor.storage().data(); }
@@ -92,7 +147,7 @@ struct Hooks : at::PrivateUse1HooksInterface {
   bool isAvailable() const override { return true; }
   bool hasPrimaryContext(c10::DeviceIndex) const override { return true; }
   c10::DeviceIndex deviceCount() const override { return 1; }
-  c10::Allocator* getPinnedMemoryAllocator() const override { return &PinnedAllocator(); }
+  c10::Allocator* getPinnedMemoryAllocator() const override { return &Pinned(); }
 };
 
 // What an event has recorded, and when by the device's clock.
@@ -156,15 +211,13 @@ struct Guard final : c10::impl::DeviceGuardImplInterface {
 at::Tensor Empty(at::IntArrayRef size, std::optional<at::ScalarType> type,
                  std::optional<at::Layout>, std::optional<at::Device>, std::optional<bool>,
                  std::optional<at::MemoryFormat> format) {
-  return at::detail::empty_generic(size, &DeviceAllocator(), kKeys, type.value_or(at::kFloat),
-                                   format);
+  return at::detail::empty_generic(size, &Own(), kKeys, type.value_or(at::kFloat), format);
 }
 
 at::Tensor EmptyStrided(at::IntArrayRef size, at::IntArrayRef stride,
                         std::optional<at::ScalarType> type, std::optional<at::Layout>,
                         std::optional<at::Device>, std::optional<bool>) {
-  return at::detail::empty_strided_generic(size, stride, &DeviceAllocator(), kKeys,
-                                           type.value_or(at::kFloat));
+  return at::detail::empty_strided_generic(size, stride, &Own(), kKeys, type.value_or(at::kFloat));
 }
 
 // The same values as a tensor of the CPU.
@@ -180,7 +233,7 @@ at::Tensor CopyFrom(const at::Tensor& from, const at::Tensor& to, bool non_block
     return to;
   }
   TORCH_CHECK(!to.is_cpu() || !non_blocking, "a simulated device downloads at once");
-  const bool pinned = from.storage().data_ptr().get_deleter() == PinnedAllocator().raw_deleter();
+  const bool pinned = from.storage().data_ptr().get_deleter() == Pinned().raw_deleter();
   const bool blocking = to.is_cpu() || (from.is_cpu() && !(non_blocking && pinned));
   const std::string way = from.is_cpu() ? "upload" : to.is_cpu() ? "download" : "copy";
   Enqueue((blocking ? "blocking " : "") + way, {MemoryOf(from)}, {MemoryOf(to)});
@@ -191,7 +244,7 @@ at::Tensor CopyFrom(const at::Tensor& from, const at::Tensor& to, bool non_block
 
 at::Tensor CopyFromAndResize(const at::Tensor& from, const at::Tensor& to) {
   if (from.sizes() != to.sizes()) {
-    to.storage().set_data_ptr_noswap(DeviceAllocator().allocate(from.nbytes()));
+    to.storage().set_data_ptr_noswap(Own().allocate(from.nbytes()));
     to.storage().set_nbytes(from.nbytes());
     to.unsafeGetTensorImpl()->set_sizes_contiguous(from.sizes());
   }
@@ -296,6 +349,8 @@ StreamOrder& Order() {
   return *order;
 }
 
+void LimitMemory(size_t bytes) { Own().Limit(bytes); }
+
 void Idle(int64_t milliseconds) { DeviceClock() += milliseconds; }
 
 void OnWork(std::function<void(const Work&)> callback) { Callback() = std::move(callback); }
@@ -303,7 +358,7 @@ void OnWork(std::function<void(const Work&)> callback) { Callback() = std::move(
 void Register() {
   static const bool registered = [] {
     c10::register_privateuse1_backend("simulated");
-    c10::SetAllocator(kType, &DeviceAllocator());
+    c10::SetAllocator(kType, &Own());
     c10::impl::registerDeviceGuard(kType, new Guard());
     at::RegisterPrivateUse1HooksInterface(new Hooks());
     return true;

@@ -2,9 +2,10 @@
 #ifndef RADIO_TESTS_MODEL_ENGINE_TORCH_SIMULATED_DEVICE_H_
 #define RADIO_TESTS_MODEL_ENGINE_TORCH_SIMULATED_DEVICE_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
-#include <vector>
 
 #include "tests/model/engine/torch/stream_order.h"
 
@@ -28,6 +29,9 @@ struct Work {
   std::string what;
   StreamOrder::Stream stream;
 };
+// The device has no more than this.
+void LimitMemory(size_t bytes);
+
 // Time passes on the device's clock, by which each piece of work takes a millisecond.
 void Idle(int64_t milliseconds);
 
