@@ -13,11 +13,6 @@ namespace {
 // Where sizes do not mix, the policy looks so many times further, to find enough of one size.
 constexpr size_t kSameSizeReach = 8;
 
-// Average images that have to wait beyond a limit of a batch for a batch to be called full: with
-// less to choose from, the last of it finds none that fits. Batches taken ahead of time are then
-// filled to 0.83 and more of the budget (batch_fill_test), as with two batches waiting.
-constexpr double kSpareImages = 2;
-
 }  // namespace
 
 BatchQueue::BatchQueue(Options options, const Clock* clock, const ModelLoad* load)
@@ -25,42 +20,44 @@ BatchQueue::BatchQueue(Options options, const Clock* clock, const ModelLoad* loa
       clock_(clock),
       load_(load),
       budget_(options.limits.max_cost),
-      line_(options.ageing) {}
+      line_(options.ageing),
+      backlog_(options.limits.mixed_sizes) {}
 
 absl::Status BatchQueue::Submit(std::unique_ptr<Task>& task) {
-  bool ready = false;
+  bool wake = false;
   {
     MutexLock lock(&mutex_);
     if (closed_) return MakeError(Reason::kServerDraining, "the server is shutting down");
     const absl::Time now = clock_->Now();
     task->enqueued = now;
-    waiting_cost_ += task->work().cost;
-    waiting_bytes_ += task->work().bytes;
+    backlog_.Add(task->work().image.size, {1, task->work().cost, task->work().bytes});
     line_.Add(std::move(task), now);
-    ready = Ready();
+    wake = OneIsToWake();
   }
-  if (ready) changed_.Signal();
+  if (wake) changed_.Signal();
   return absl::OkStatus();
 }
 
 Batch BatchQueue::NextBatch() {
   MutexLock lock(&mutex_);
+  ++waiting_;
   while (!Ready()) changed_.Wait(&mutex_);
+  --waiting_;
   Batch batch = TakeBatch();
   // One signal may have stood for several batches.
-  if (Ready()) changed_.Signal();
+  if (OneIsToWake()) changed_.Signal();
   return batch;
 }
 
 void BatchQueue::Done() {
-  bool ready = false;
+  bool wake = false;
   {
     MutexLock lock(&mutex_);
     taken_.erase(taken_.begin());
     began_ = clock_->Now();
-    ready = Ready();
+    wake = OneIsToWake();
   }
-  if (ready) changed_.Signal();
+  if (wake) changed_.Signal();
 }
 
 bool BatchQueue::ready() const {
@@ -70,18 +67,15 @@ bool BatchQueue::ready() const {
 
 bool BatchQueue::Ready() const {
   if (line_.line().empty()) return closed_;
-  return taken_.empty() || FullBatchWaits();
+  return taken_.empty() || backlog_.FillsBatch(LimitsNow());
 }
 
-bool BatchQueue::FullBatchWaits() const {
-  const BatchLimits& limits = options_.limits;
-  const double batches = limits.mixed_sizes ? 1 : static_cast<double>(kSameSizeReach);
-  const double images = static_cast<double>(line_.line().size());
-  const double without_spare = 1 - kSpareImages / images;
-  return images >= batches * limits.max_images ||
-         waiting_cost_ * without_spare >= batches * budget_.current() ||
-         static_cast<double>(waiting_bytes_) * without_spare >=
-             batches * static_cast<double>(limits.max_bytes);
+bool BatchQueue::OneIsToWake() const { return waiting_ > 0 && Ready(); }
+
+BatchLimits BatchQueue::LimitsNow() const {
+  BatchLimits limits = options_.limits;
+  limits.max_cost = budget_.current();
+  return limits;
 }
 
 // When the engine will begin with a batch that is taken now.
@@ -123,8 +117,7 @@ Batch BatchQueue::TakeBatch() {
   if (line_.line().empty()) return {};
   const absl::Time now = clock_->Now();
   line_.Age(now);
-  BatchLimits limits = options_.limits;
-  limits.max_cost = budget_.current();
+  const BatchLimits limits = LimitsNow();
   const double seconds_per_cost = load_ == nullptr ? 0 : load_->seconds_per_cost();
   const absl::Time start = ExpectedStart(now, seconds_per_cost);
   Look(limits, start);
@@ -134,26 +127,22 @@ Batch BatchQueue::TakeBatch() {
   }
 
   std::vector<FairLine::Turn> turns(window_.size(), FairLine::Turn::kWait);
-  double cost = 0;
-  int64_t bytes = 0;
+  Backlog::Sum run;
   for (const size_t i : decision.run) {
     turns[i] = FairLine::Turn::kServe;
-    cost += window_[i].cost;
-    bytes += window_[i].bytes;
+    ++run.images;
+    run.cost += window_[i].cost;
+    run.bytes += window_[i].bytes;
   }
-  waiting_cost_ -= cost;
+  if (run.images > 0) backlog_.Remove(window_[decision.run[0]].size, run);
   for (const size_t i : decision.drop) {
     turns[i] = FairLine::Turn::kDrop;
-    waiting_cost_ -= window_[i].cost;
-    bytes += window_[i].bytes;
+    backlog_.Remove(window_[i].size, {1, window_[i].cost, window_[i].bytes});
   }
-  waiting_bytes_ -= bytes;
-  line_.AdvanceBy(cost);
+  line_.AdvanceBy(run.cost);
   FairLine::Taken taken = line_.Take(turns);
-  // Sums of doubles need not cancel exactly.
-  if (line_.line().empty()) waiting_cost_ = 0;
   if (taken_.empty()) began_ = now;
-  taken_.push_back(cost);
+  taken_.push_back(run.cost);
   for (auto* tasks : {&taken.served, &taken.dropped}) {
     for (const std::unique_ptr<Task>& task : *tasks) task->queue_time = now - task->enqueued;
   }

@@ -3,7 +3,6 @@
 #define RADIO_MODEL_BATCHING_BATCH_QUEUE_H_
 
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -11,6 +10,7 @@
 #include "absl/time/time.h"
 #include "model/base/clock.h"
 #include "model/base/mutex.h"
+#include "model/batching/backlog.h"
 #include "model/batching/batch_policy.h"
 #include "model/batching/fair_line.h"
 #include "model/batching/live_budget.h"
@@ -53,9 +53,9 @@ class BatchQueue {
   absl::Status Submit(std::unique_ptr<Task>& task);
 
   // The next batch by the policy. Blocks while nothing waits. While a batch that was taken before
-  // is not done, blocks until a full one waits: what is staged ahead of its time is as full as if
-  // it had been chosen later. A batch without any task means closed and empty: the worker's sign to
-  // end.
+  // is not done, blocks until a full one waits (Backlog): what is staged ahead of its time is as
+  // full as if it had been chosen later. A batch without any task means closed and empty: the
+  // worker's sign to end.
   //
   // A batch taken ahead is chosen for the time at which the engine is expected to begin with it.
   // What is cancelled or expires before that, and after it was taken, is computed all the same: no
@@ -82,7 +82,8 @@ class BatchQueue {
 
  private:
   bool Ready() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool FullBatchWaits() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool OneIsToWake() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  BatchLimits LimitsNow() const;
   absl::Time ExpectedStart(absl::Time now, double seconds_per_cost) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Look(const BatchLimits& limits, absl::Time start) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -96,9 +97,8 @@ class BatchQueue {
   mutable Mutex mutex_;
   CondVar changed_;
   FairLine line_ ABSL_GUARDED_BY(mutex_);
-  // Of all that is in the line.
-  double waiting_cost_ ABSL_GUARDED_BY(mutex_) = 0;
-  int64_t waiting_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Of what is in the line.
+  Backlog backlog_ ABSL_GUARDED_BY(mutex_);
   // The first of the line, as far as the batch that is being chosen may need them.
   std::vector<QueuedItem> window_ ABSL_GUARDED_BY(mutex_);
   // Costs of the batches that are taken and not done, the oldest first: the order in which the
@@ -106,6 +106,8 @@ class BatchQueue {
   std::vector<double> taken_ ABSL_GUARDED_BY(mutex_);
   // When the engine began with the oldest.
   absl::Time began_ ABSL_GUARDED_BY(mutex_);
+  // Threads in NextBatch.
+  int waiting_ ABSL_GUARDED_BY(mutex_) = 0;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -27,9 +27,9 @@ QueuedItem RandomItem(int sizes, std::mt19937* random) {
 }
 
 // Images of `sizes` sizes, two batches of them always waiting.
-class Backlog {
+class SteadyBacklog {
  public:
-  Backlog(uint32_t seed, int sizes) : random_(seed), sizes_(sizes) { Fill(); }
+  SteadyBacklog(uint32_t seed, int sizes) : random_(seed), sizes_(sizes) { Fill(); }
 
   // Cost of the next batch over the budget.
   double Next() {
@@ -79,7 +79,7 @@ TEST(BatchFillTest, BatchesOfManySizesAreFullAndNoneWaitsLong) {
     constexpr int kSeeds = 10000;
     constexpr int kBatches = 10;
     for (uint32_t seed = 0; seed < kSeeds; ++seed) {
-      Backlog backlog(seed, sizes);
+      SteadyBacklog backlog(seed, sizes);
       for (int i = 0; i < kBatches; ++i) fill += backlog.Next() / kBatches / kSeeds;
       waits.insert(waits.end(), backlog.waits().begin(), backlog.waits().end());
     }

@@ -462,19 +462,27 @@ class World : private Engine {
 
   void CheckTakenAhead() {
     ++totals_->ahead;
-    int images = 0;
-    int64_t bytes = 0;
-    double cost = 0;
+    struct Sum {
+      int images = 0;
+      int64_t bytes = 0;
+      double cost = 0;
+    };
+    const BatchLimits& limits = settings_.limits;
+    // Of what may share a batch: all, or all of a height.
+    std::map<int, Sum> sums;
     for (const Image& image : images_) {
       if (!image.waits) continue;
-      ++images;
-      bytes += image.bytes;
-      cost += image.cost;
+      Sum& sum = sums[limits.mixed_sizes ? 0 : image.size.height];
+      ++sum.images;
+      sum.bytes += image.bytes;
+      sum.cost += image.cost;
     }
-    if (images < settings_.limits.max_images && bytes < settings_.limits.max_bytes &&
-        cost < queue_.budget().current()) {
-      Break("a batch was taken ahead though it was not full");
-    }
+    const bool full = std::any_of(sums.begin(), sums.end(), [&](const auto& entry) {
+      const Sum& sum = entry.second;
+      return sum.images >= limits.max_images || sum.bytes >= limits.max_bytes ||
+             sum.cost >= queue_.budget().current() - kRounding;
+    });
+    if (!full) Break("a batch was taken ahead though it was not full");
   }
 
   void CheckWait(const Image& image) {
