@@ -102,6 +102,7 @@ def queue_operations():
     submit = [5, 0, 255]
     yield "cancelled_and_expired", bytes([40, 7, 0, *submit * 4, 1, 0, 2, 1, 5, 0, 3, 0, 200, *[3] * 4])
     yield "closed_early", bytes([40, 7, 0, *submit * 4, 4, 255, *submit, 3, 3])
+    yield "taken_ahead", bytes([40, 3, 0, *submit, 3, *submit * 4, 3, 4, 0, *submit, 3, 3])
 
 
 for folder, files in (("image", images()), ("exif", exif_blocks()), ("batch_queue", queue_operations())):
