@@ -11,13 +11,16 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "model/base/status_macros.h"
 #include "model/errors.h"
 #include "model/preprocess/cpu_budget.h"
 #include "model/preprocess/exif.h"
+#include "model/preprocess/half_chroma_rows.h"
 
 namespace radio {
 namespace {
@@ -115,7 +118,15 @@ class JpegReader {
   absl::Status Decode(NextRow next_row) {
     max_scans_ = MaxScans(size());
     std::vector<uint8_t> cmyk(info_.num_components == 4 ? size_t{4} * size().width : 0);
-    if (Guard([&] { ReadRows(next_row, cmyk.empty() ? nullptr : cmyk.data()); })) {
+    std::optional<HalfChromaRows> components;
+    if (IsHalfChroma()) components.emplace(size());
+    if (Guard([&] {
+          if (components) {
+            ReadComponents(next_row, &*components);
+          } else {
+            ReadRows(next_row, cmyk.empty() ? nullptr : cmyk.data());
+          }
+        })) {
       return absl::OkStatus();
     }
     if (failure_ == kTooCostly) return TooCostly(limits_);
@@ -163,6 +174,31 @@ class JpegReader {
     info_.progress = &progress_;
     jpeg_mem_src(&info_, encoded_.data(), encoded_.size());
     jpeg_read_header(&info_, TRUE);
+  }
+
+  // Whether HalfChromaRows makes the pixels. The library's upsampling of
+  // narrower pictures is another.
+  bool IsHalfChroma() const {
+    const auto has_factor = [this](int component, int factor) {
+      const jpeg_component_info& info = info_.comp_info[component];
+      return info.h_samp_factor == factor && info.v_samp_factor == factor;
+    };
+    return HalfChromaRows::Supported() && info_.jpeg_color_space == JCS_YCbCr &&
+           info_.num_components == 3 && has_factor(0, 2) && has_factor(1, 1) && has_factor(2, 1) &&
+           info_.image_width > 4;
+  }
+
+  void ReadComponents(NextRow next_row, HalfChromaRows* rows) {
+    info_.raw_data_out = TRUE;
+    jpeg_start_decompress(&info_);
+    while (info_.output_scanline < info_.output_height) {
+      jpeg_read_raw_data(&info_, rows->NextPiece(), HalfChromaRows::kRowsInPiece);
+      while (rows->HasRow()) {
+        rows->MakeRow(next_row());
+        CheckCost();
+      }
+    }
+    jpeg_finish_decompress(&info_);
   }
 
   // `cmyk` is room for a row of a file that has four components, else null.

@@ -6,13 +6,10 @@
 //   resize_ms         ResizeBicubic of the decoded image (with a copy of it)
 //   ratio             library_ms / decode_resize_ms
 // Usage: preprocess_benchmark [SECONDS_PER_CASE]
-#include <cstddef>
-#include <cstdio>
-// clang-format off
-#include <jpeglib.h>
-// clang-format on
-
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <random>
@@ -22,6 +19,7 @@
 #include "model/preprocess/image_decoder.h"
 #include "model/preprocess/resize.h"
 #include "tests/testing/encode_image.h"
+#include "tests/testing/libjpeg.h"
 
 namespace radio {
 namespace {
@@ -44,25 +42,6 @@ RgbImage MakePhoto(Size size) {
     }
   }
   return image;
-}
-
-void DecodeWithLibraryOnly(const Encoded& jpeg, std::vector<uint8_t>* pixels) {
-  jpeg_decompress_struct info{};
-  jpeg_error_mgr errors{};
-  info.err = jpeg_std_error(&errors);
-  jpeg_create_decompress(&info);
-  jpeg_mem_src(&info, jpeg.data(), jpeg.size());
-  jpeg_read_header(&info, TRUE);
-  info.out_color_space = JCS_RGB;
-  jpeg_start_decompress(&info);
-  const size_t row_bytes = size_t{3} * info.output_width;
-  pixels->resize(row_bytes * info.output_height);
-  while (info.output_scanline < info.output_height) {
-    uint8_t* row = pixels->data() + row_bytes * info.output_scanline;
-    jpeg_read_scanlines(&info, &row, 1);
-  }
-  jpeg_finish_decompress(&info);
-  jpeg_destroy_decompress(&info);
 }
 
 Size ShorterSideTo(Size size, int side) {
@@ -95,7 +74,7 @@ struct Case {
   Size target;
   Encoded jpeg;
   RgbImage image;
-  std::vector<uint8_t> buffer;
+  RgbImage library_image;
 };
 
 void Run(Size size, double seconds) {
@@ -105,7 +84,7 @@ void Run(Size size, double seconds) {
       Measure(seconds,
               {[](void* p) {
                  Case& c = *static_cast<Case*>(p);
-                 DecodeWithLibraryOnly(c.jpeg, &c.buffer);
+                 DecodeWithLibjpeg(c.jpeg, &c.library_image);
                },
                [](void* p) { (void)DecodeImage(static_cast<Case*>(p)->jpeg, {}); },
                [](void* p) {
