@@ -8,20 +8,12 @@
 #include "model/errors.h"
 
 namespace radio {
-namespace {
-
-// Where sizes do not mix, the policy looks so many times further, to find enough of one size.
-constexpr size_t kSameSizeReach = 8;
-
-}  // namespace
-
 BatchQueue::BatchQueue(Options options, const Clock* clock, const ModelLoad* load)
     : options_(options),
       clock_(clock),
       load_(load),
       budget_(options.limits.max_cost),
-      line_(options.ageing),
-      backlog_(options.limits.mixed_sizes) {}
+      line_(options.ageing, options.limits.mixed_sizes) {}
 
 absl::Status BatchQueue::Submit(std::unique_ptr<Task>& task) {
   bool wake = false;
@@ -30,7 +22,6 @@ absl::Status BatchQueue::Submit(std::unique_ptr<Task>& task) {
     if (closed_) return MakeError(Reason::kServerDraining, "the server is shutting down");
     const absl::Time now = clock_->Now();
     task->enqueued = now;
-    backlog_.Add(task->work().image.size, {1, task->work().cost, task->work().bytes});
     line_.Add(std::move(task), now);
     wake = OneIsToWake();
   }
@@ -66,8 +57,14 @@ bool BatchQueue::ready() const {
 }
 
 bool BatchQueue::Ready() const {
-  if (line_.line().empty()) return closed_;
-  return taken_.empty() || backlog_.FillsBatch(LimitsNow());
+  if (line_.empty()) return closed_;
+  if (taken_.empty()) return true;
+  const BatchLimits limits = LimitsNow();
+  const auto fills = [&](const auto& entry) {
+    const FairLine::Part& part = entry.second;
+    return FillsBatch(limits, part.images(), part.cost, part.bytes);
+  };
+  return std::any_of(line_.parts().begin(), line_.parts().end(), fills);
 }
 
 bool BatchQueue::OneIsToWake() const { return waiting_ > 0 && Ready(); }
@@ -85,64 +82,66 @@ absl::Time BatchQueue::ExpectedStart(absl::Time now, double seconds_per_cost) co
   return std::max(now, began_ + absl::Seconds(cost * seconds_per_cost));
 }
 
+// The part of the line whose images run next, and which place is the first of all.
+const FairLine::Parts::value_type& BatchQueue::ChoosePart(const BatchLimits& limits) {
+  const FairLine::Parts& parts = line_.parts();
+  sizes_.clear();
+  for (const auto& [key, part] : parts) {
+    sizes_.push_back({part.cost, part.place(), part.first().skips});
+  }
+  const SizeChoice choice = ChooseSize(limits, sizes_);
+  first_place_ = sizes_[choice.first].place;
+  if (choice.run != choice.first) ++std::next(parts.begin(), choice.first)->second.first().skips;
+  return *std::next(parts.begin(), choice.run);
+}
+
 // More than a full batch and what it may pass over, so that a decision costs the same however long
 // the line is.
-void BatchQueue::Look(const BatchLimits& limits, absl::Time start) {
+void BatchQueue::Look(const FairLine::Line& line, const BatchLimits& limits, absl::Time start) {
   const size_t beyond = static_cast<size_t>(limits.max_passed_over) + 1;
-  const size_t batch = static_cast<size_t>(limits.max_images) + beyond;
-  size_t end = limits.mixed_sizes ? batch : kSameSizeReach * batch;
+  size_t end = static_cast<size_t>(limits.max_images) + beyond;
   window_.clear();
   double cost = 0;
-  const FairLine::Line& line = line_.line();
   for (auto it = line.begin(); it != line.end() && window_.size() < end; ++it) {
-    const Task& task = *it->second.task;
-    const Task::Work& work = task.work();
+    const Task::Work& work = it->second.task->work();
     QueuedItem& item = window_.emplace_back();
-    item.size = work.image.size;
     item.cost = work.cost;
     item.bytes = work.bytes;
     item.deadline = work.deadline;
     item.cancelled = work.cancel->cancelled();
-    item.skips = task.skips;
     const bool alive = !item.cancelled && item.deadline > start;
     const bool full = cost >= limits.max_cost;
     if (alive) cost += work.cost;
-    if (limits.mixed_sizes && !full && cost >= limits.max_cost) {
-      end = std::min(end, window_.size() + beyond);
-    }
+    if (!full && cost >= limits.max_cost) end = std::min(end, window_.size() + beyond);
   }
 }
 
 Batch BatchQueue::TakeBatch() {
-  if (line_.line().empty()) return {};
+  if (line_.empty()) return {};
   const absl::Time now = clock_->Now();
   line_.Age(now);
   const BatchLimits limits = LimitsNow();
   const double seconds_per_cost = load_ == nullptr ? 0 : load_->seconds_per_cost();
   const absl::Time start = ExpectedStart(now, seconds_per_cost);
-  Look(limits, start);
-  const BatchDecision decision = options_.policy(limits, window_, start, seconds_per_cost);
-  if (decision.skipped.has_value()) {
-    ++std::next(line_.line().begin(), *decision.skipped)->second.task->skips;
-  }
+  const auto& [key, part] = ChoosePart(limits);
+  const bool others_wait = line_.parts().size() > 1;
+  Look(part.line, limits, start);
+  BatchDecision decision =
+      options_.policy(limits, window_, start, seconds_per_cost, others_wait && !idle_);
+  if (others_wait && decision.cut == BatchCut::kQueueEmpty) decision.cut = BatchCut::kSize;
+  idle_ = decision.run.empty();
 
   std::vector<FairLine::Turn> turns(window_.size(), FairLine::Turn::kWait);
-  Backlog::Sum run;
+  double cost = 0;
   for (const size_t i : decision.run) {
     turns[i] = FairLine::Turn::kServe;
-    ++run.images;
-    run.cost += window_[i].cost;
-    run.bytes += window_[i].bytes;
+    cost += window_[i].cost;
   }
-  if (run.images > 0) backlog_.Remove(window_[decision.run[0]].size, run);
-  for (const size_t i : decision.drop) {
-    turns[i] = FairLine::Turn::kDrop;
-    backlog_.Remove(window_[i].size, {1, window_[i].cost, window_[i].bytes});
-  }
-  line_.AdvanceBy(run.cost);
-  FairLine::Taken taken = line_.Take(turns);
+  for (const size_t i : decision.drop) turns[i] = FairLine::Turn::kDrop;
+  line_.AdvanceBy(cost, first_place_);
+  FairLine::Taken taken = line_.Take(key, turns);
   if (taken_.empty()) began_ = now;
-  taken_.push_back(run.cost);
+  taken_.push_back(cost);
   for (auto* tasks : {&taken.served, &taken.dropped}) {
     for (const std::unique_ptr<Task>& task : *tasks) task->queue_time = now - task->enqueued;
   }
@@ -159,16 +158,20 @@ void BatchQueue::Close() {
 
 size_t BatchQueue::depth() const {
   MutexLock lock(&mutex_);
-  return line_.line().size();
+  size_t depth = 0;
+  for (const auto& [key, part] : line_.parts()) depth += part.line.size();
+  return depth;
 }
 
 absl::Duration BatchQueue::oldest_age() const {
   MutexLock lock(&mutex_);
   absl::Time oldest = absl::InfiniteFuture();
-  for (const auto& [place, waiting] : line_.line()) {
-    oldest = std::min(oldest, waiting.task->enqueued);
+  for (const auto& [key, part] : line_.parts()) {
+    for (const auto& [place, waiting] : part.line) {
+      oldest = std::min(oldest, waiting.task->enqueued);
+    }
   }
-  return line_.line().empty() ? absl::ZeroDuration() : clock_->Now() - oldest;
+  return line_.empty() ? absl::ZeroDuration() : clock_->Now() - oldest;
 }
 
 }  // namespace radio

@@ -10,11 +10,11 @@
 #include "absl/time/time.h"
 #include "model/base/clock.h"
 #include "model/base/mutex.h"
-#include "model/batching/backlog.h"
 #include "model/batching/batch_policy.h"
 #include "model/batching/fair_line.h"
 #include "model/batching/live_budget.h"
 #include "model/batching/model_load.h"
+#include "model/batching/size_choice.h"
 #include "model/batching/task.h"
 
 namespace radio {
@@ -35,7 +35,7 @@ class BatchQueue {
  public:
   // DecideBatch, or what a test puts in its place.
   using Policy = BatchDecision (*)(const BatchLimits&, absl::Span<const QueuedItem>, absl::Time,
-                                   double);
+                                   double, bool);
   struct Options {
     BatchLimits limits;
     // An image that has waited so long counts as one step more urgent.
@@ -86,7 +86,10 @@ class BatchQueue {
   BatchLimits LimitsNow() const;
   absl::Time ExpectedStart(absl::Time now, double seconds_per_cost) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Look(const BatchLimits& limits, absl::Time start) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  const FairLine::Parts::value_type& ChoosePart(const BatchLimits& limits)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Look(const FairLine::Line& line, const BatchLimits& limits, absl::Time start)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Batch TakeBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
@@ -97,10 +100,14 @@ class BatchQueue {
   mutable Mutex mutex_;
   CondVar changed_;
   FairLine line_ ABSL_GUARDED_BY(mutex_);
-  // Of what is in the line.
-  Backlog backlog_ ABSL_GUARDED_BY(mutex_);
-  // The first of the line, as far as the batch that is being chosen may need them.
+  // Of the batch that is being chosen: the sizes that wait, the place that is first in line, and
+  // the first images of the size that runs, as far as it may need them.
+  std::vector<WaitingSize> sizes_ ABSL_GUARDED_BY(mutex_);
+  FairLine::Place first_place_ ABSL_GUARDED_BY(mutex_);
   std::vector<QueuedItem> window_ ABSL_GUARDED_BY(mutex_);
+  // The last batch had nothing to run. The next drops no more images for lack of time: only what
+  // runs can correct the estimate of that.
+  bool idle_ ABSL_GUARDED_BY(mutex_) = false;
   // Costs of the batches that are taken and not done, the oldest first: the order in which the
   // engine is expected to finish them.
   std::vector<double> taken_ ABSL_GUARDED_BY(mutex_);

@@ -18,32 +18,50 @@ void FairLine::Add(std::unique_ptr<Task> task, absl::Time now) {
   if (client.waiting++ == 0) ++active_;
   const Place place{work.priority, std::max(virtual_time_, client.finish), next_sequence_++};
   client.finish = place.start + work.cost;
-  if (place.priority > 0) promotions_.emplace(now + ageing_, place);
-  line_.emplace_hint(line_.end(), place, Waiting{std::move(task), &client});
+  const uint64_t key = PartOf(work.image.size);
+  if (place.priority > 0) promotions_.emplace(now + ageing_, Address{key, place});
+  Part& part = parts_[key];
+  part.cost += work.cost;
+  part.bytes += work.bytes;
+  part.line.emplace_hint(part.line.end(), place, Waiting{std::move(task), &client});
+}
+
+uint64_t FairLine::PartOf(Size size) const {
+  if (mixed_sizes_) return 0;
+  return static_cast<uint64_t>(size.height) << 32 | static_cast<uint32_t>(size.width);
 }
 
 void FairLine::Age(absl::Time now) {
   while (!promotions_.empty() && promotions_.begin()->first <= now) {
-    const auto [due, place] = *promotions_.begin();
+    const auto [due, address] = *promotions_.begin();
     promotions_.erase(promotions_.begin());
-    auto node = line_.extract(place);
+    const auto part = parts_.find(address.part);
     // Taken since.
+    if (part == parts_.end()) continue;
+    Line& line = part->second.line;
+    auto node = line.extract(address.place);
     if (node.empty()) continue;
     --node.key().priority;
-    if (node.key().priority > 0) promotions_.emplace(due + ageing_, node.key());
-    line_.insert(std::move(node));
+    if (node.key().priority > 0) {
+      promotions_.emplace(due + ageing_, Address{address.part, node.key()});
+    }
+    line.insert(std::move(node));
   }
 }
 
-void FairLine::AdvanceBy(double cost) {
-  if (line_.empty()) return;
-  virtual_time_ = std::max(virtual_time_, line_.begin()->first.start) + cost / active_;
+void FairLine::AdvanceBy(double cost, const Place& first) {
+  virtual_time_ = std::max(virtual_time_, first.start) + cost / active_;
 }
 
-FairLine::Taken FairLine::Take(absl::Span<const Turn> turns) {
+FairLine::Taken FairLine::Take(uint64_t key, absl::Span<const Turn> turns) {
+  const auto it = parts_.find(key);
+  Part& part = it->second;
+  Line& line = part.line;
+  double cost = 0;
+  int64_t bytes = 0;
   Taken taken;
   taken.served.reserve(std::count(turns.begin(), turns.end(), Turn::kServe));
-  auto at = line_.begin();
+  auto at = line.begin();
   for (size_t i = 0; i < turns.size();) {
     if (turns[i] == Turn::kWait) {
       ++at;
@@ -54,19 +72,25 @@ FairLine::Taken FairLine::Take(absl::Span<const Turn> turns) {
     for (; i < turns.size() && turns[i] != Turn::kWait; ++i, ++at) {
       auto& [task, client] = at->second;
       const bool served = turns[i] == Turn::kServe;
+      cost += task->work().cost;
+      bytes += task->work().bytes;
       if (--client->waiting == 0) --active_;
       if (!served) client->finish = std::max(virtual_time_, client->finish - task->work().cost);
       (served ? taken.served : taken.dropped).push_back(std::move(task));
     }
     // Neighbours at once: much quicker than one by one.
-    at = line_.erase(first, at);
+    at = line.erase(first, at);
   }
+  part.cost -= cost;
+  part.bytes -= bytes;
+  // With it goes what is left of sums of doubles.
+  if (line.empty()) parts_.erase(it);
   Forget();
   return taken;
 }
 
 void FairLine::Forget() {
-  if (line_.empty()) {
+  if (parts_.empty()) {
     clients_.clear();
     promotions_.clear();
     virtual_time_ = 0;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "model/batching/task.h"
@@ -25,6 +26,9 @@ namespace radio {
 //
 // Nobody starves: every batch moves virtual time on, images that come later start later, so only
 // finitely many come before any image.
+//
+// Where sizes do not mix, the line is kept in a part for each size, of which any may be served
+// next.
 //
 // Pure: the caller brings the time. Not thread-safe. Add and Take are logarithmic.
 class FairLine {
@@ -51,6 +55,18 @@ class FairLine {
   };
   // A tree of large nodes: batches are read and taken from its front.
   using Line = absl::btree_map<Place, Waiting>;
+  // Images that may share a batch, and their sums. Never empty.
+  struct Part {
+    Line line;
+    double cost = 0;
+    int64_t bytes = 0;
+
+    const Place& place() const { return line.begin()->first; }
+    Task& first() const { return *line.begin()->second.task; }
+    int images() const { return static_cast<int>(line.size()); }
+  };
+  // By what may share a batch: all images or, where sizes do not mix, those of one size.
+  using Parts = absl::flat_hash_map<uint64_t, Part>;
 
   // Serve: it is going to be computed. Drop: it is not, and its client gets its turn back.
   enum class Turn : char { kWait, kServe, kDrop };
@@ -60,31 +76,42 @@ class FairLine {
     std::vector<std::unique_ptr<Task>> dropped;
   };
 
-  explicit FairLine(absl::Duration ageing) : ageing_(ageing) {}
+  explicit FairLine(absl::Duration ageing, bool mixed_sizes = true)
+      : ageing_(ageing), mixed_sizes_(mixed_sizes) {}
 
   void Add(std::unique_ptr<Task> task, absl::Time now);
 
   // Moves up those that have waited. To be called before looking at the line.
   void Age(absl::Time now);
 
-  const Line& line() const { return line_; }
+  // In no order; the images of each are in the order of the line.
+  const Parts& parts() const { return parts_; }
 
-  // Work of `cost` is about to be taken as one batch.
-  void AdvanceBy(double cost);
+  bool empty() const { return parts_.empty(); }
 
-  // Takes images out: `turns` says what becomes of each of the first in line.
-  Taken Take(absl::Span<const Turn> turns);
+  // Work of `cost` is about to be taken as one batch, while `first` is first in line.
+  void AdvanceBy(double cost, const Place& first);
+
+  // Takes images out of a part: `turns` says what becomes of each of its first.
+  Taken Take(uint64_t part, absl::Span<const Turn> turns);
 
   // Clients that are remembered; bounded by those that wait and those served lately.
   size_t clients() const { return clients_.size(); }
 
  private:
+  struct Address {
+    uint64_t part;
+    Place place;
+  };
+
+  uint64_t PartOf(Size size) const;
   void Forget();
 
   const absl::Duration ageing_;
-  Line line_;
+  const bool mixed_sizes_;
+  Parts parts_;
   // When images of a priority other than 0 move up, and where they are now.
-  std::multimap<absl::Time, Place> promotions_;
+  std::multimap<absl::Time, Address> promotions_;
   std::unordered_map<ClientId, Client> clients_;
   // Clients with waiting images.
   int active_ = 0;

@@ -16,14 +16,17 @@ namespace {
 // Tokens per side of the size of that number, of `sizes` from 224 x 224 to 704 x 704 pixels.
 int Grid(int size, int sizes) { return sizes == 1 ? 27 : 14 + 30 * size / (sizes - 1); }
 
-// An image of a ViT-B, all sizes equally likely.
-QueuedItem RandomItem(int sizes, std::mt19937* random) {
-  QueuedItem item;
-  const int grid = Grid(static_cast<int>((*random)() % static_cast<uint32_t>(sizes)), sizes);
+// An image of a ViT-B of so many tokens per side.
+QueuedItem ItemOf(int grid) {
   const double tokens = grid * grid;
-  item.size = {grid, grid};
+  QueuedItem item;
   item.cost = tokens * (1 + tokens / 2304);
   return item;
+}
+
+// All sizes are equally likely.
+QueuedItem RandomItem(int sizes, std::mt19937* random) {
+  return ItemOf(Grid(static_cast<int>((*random)() % static_cast<uint32_t>(sizes)), sizes));
 }
 
 // Images of `sizes` sizes, two batches of them always waiting.
@@ -40,7 +43,7 @@ class SteadyBacklog {
       const auto at = static_cast<std::ptrdiff_t>(*i);
       cost += line_[*i].cost;
       // The largest size is the hardest to place.
-      if (items[*i].size.height == Grid(sizes_ - 1, sizes_))
+      if (items[*i].cost == ItemOf(Grid(sizes_ - 1, sizes_)).cost)
         waits_.push_back(batches_ - arrivals_[*i]);
       line_.erase(line_.begin() + at);
       arrivals_.erase(arrivals_.begin() + at);
@@ -105,7 +108,6 @@ TEST(BatchFillTest, BatchesTakenAheadOfTimeAreAsFullThough) {
       const auto submit = [&] {
         const QueuedItem item = RandomItem(sizes, &random);
         Task::Work work;
-        work.image.size = item.size;
         work.cost = item.cost;
         work.cancel = std::make_shared<CancelToken>();
         auto task = std::make_unique<Task>(std::move(work), [](const Task::Result&) {});

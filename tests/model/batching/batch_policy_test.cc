@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
-#include <deque>
 #include <random>
 
 namespace radio {
@@ -14,9 +13,8 @@ using testing::IsEmpty;
 
 const absl::Time kNow = absl::UnixEpoch() + absl::Seconds(100);
 
-QueuedItem Item(double cost, Size size = {32, 32}) {
+QueuedItem Item(double cost) {
   QueuedItem item;
-  item.size = size;
   item.cost = cost;
   return item;
 }
@@ -92,9 +90,6 @@ TEST(BatchPolicyTest, SaysWhyTheBatchIsNotLarger) {
   EXPECT_EQ(DecideBatch(Limits(10), {Item(4), Item(4)}, kNow).cut, BatchCut::kQueueEmpty);
   EXPECT_EQ(DecideBatch(Limits(10), {Item(4), Item(7)}, kNow).cut, BatchCut::kCost);
   EXPECT_EQ(DecideBatch(Limits(10, 1), {Item(4), Item(4)}, kNow).cut, BatchCut::kImages);
-  BatchLimits limits = Limits(10);
-  limits.mixed_sizes = false;
-  EXPECT_EQ(DecideBatch(limits, {Item(4), Item(4, {64, 64})}, kNow).cut, BatchCut::kSize);
 }
 
 QueuedItem Due(double cost, absl::Duration in) {
@@ -119,6 +114,12 @@ TEST(BatchPolicyTest, DropsNothingForLackOfTimeWhenTheEngineWouldIdle) {
   EXPECT_THAT(decision.run, ElementsAre(0, 1)) << "the estimate may be wrong";
 }
 
+TEST(BatchPolicyTest, DropsItWhenImagesOfOtherSizesWait) {
+  const BatchDecision decision = DecideBatch(Limits(10), {Due(4, absl::Seconds(3))}, kNow, 1, true);
+  EXPECT_THAT(decision.drop, ElementsAre(0));
+  EXPECT_THAT(decision.run, IsEmpty());
+}
+
 TEST(BatchPolicyTest, ServesFirstWhatTheNextBatchWouldComeTooLateFor) {
   const std::vector<QueuedItem> items = {Item(4), Item(4), Item(2), Due(4, absl::Seconds(11))};
   EXPECT_THAT(DecideBatch(Limits(10), items, kNow).run, ElementsAre(0, 1, 2));
@@ -132,73 +133,23 @@ TEST(BatchPolicyTest, BatchEndsBeforeTheDeadlinesOfItsImages) {
   EXPECT_EQ(decision.cut, BatchCut::kDeadline);
 }
 
-BatchLimits SameSizeLimits(double max_cost) {
-  BatchLimits limits = Limits(max_cost);
+// How many images of `cost` and `bytes` it takes to fill a batch.
+int ImagesToFill(const BatchLimits& limits, double cost, int64_t bytes) {
+  int images = 1;
+  while (images < 1000 && !FillsBatch(limits, images, images * cost, images * bytes)) ++images;
+  return images;
+}
+
+TEST(BatchPolicyTest, BatchIsFullByAnyLimitAndWhereSizesMixWithTwoAverageImagesMore) {
+  BatchLimits limits = Limits(10, 16);
+  limits.max_bytes = 100;
+  EXPECT_EQ(ImagesToFill(limits, 1, 1), 12);
+  EXPECT_EQ(ImagesToFill(limits, 0.1, 20), 7);
+  EXPECT_EQ(ImagesToFill(limits, 0.1, 1), 16);
   limits.mixed_sizes = false;
-  return limits;
-}
-
-TEST(BatchPolicyTest, SameSizeModelTakesOneSizeOnly) {
-  const BatchDecision decision = DecideBatch(
-      SameSizeLimits(10),
-      {Item(1, {64, 32}), Item(1, {32, 64}), Item(1, {64, 32}), Item(1, {32, 64})}, kNow);
-  EXPECT_THAT(decision.run, ElementsAre(0, 2));
-}
-
-TEST(BatchPolicyTest, SameSizeModelFillsABatchFromAmongManyOtherSizes) {
-  constexpr int kSizes = 40;
-  std::vector<QueuedItem> items;
-  for (int i = 0; i < 10 * kSizes; ++i) items.push_back(Item(1, {32, 32 * (1 + i % kSizes)}));
-  const BatchDecision decision = DecideBatch(SameSizeLimits(8), items, kNow);
-  EXPECT_THAT(decision.run, ElementsAre(0, 40, 80, 120, 160, 200, 240, 280));
-  EXPECT_EQ(decision.cut, BatchCut::kImages);
-}
-
-TEST(BatchPolicyTest, SameSizeModelTakesTheFullestSizeUnlessTheFirstHasWaitedLongEnough) {
-  std::vector<QueuedItem> items = {Item(4, {64, 32}), Item(4, {32, 64}), Item(4, {32, 64})};
-  const BatchDecision fullest = DecideBatch(SameSizeLimits(10), items, kNow);
-  EXPECT_THAT(fullest.run, ElementsAre(1, 2));
-  EXPECT_EQ(fullest.skipped, 0u);
-  items[0].skips = 2;
-  const BatchDecision first = DecideBatch(SameSizeLimits(10), items, kNow);
-  EXPECT_THAT(first.run, ElementsAre(0));
-  EXPECT_EQ(first.skipped, std::nullopt);
-}
-
-// Batches that an image of a rare size waits while other sizes come without end, two full batches
-// of them before each decision.
-int WaitOfARareSize(const BatchLimits& limits, uint32_t seed, int popular_sizes) {
-  std::mt19937 random(seed);
-  const auto popular = [&] {
-    return Item(1, {32, 32 * static_cast<int>(1 + random() % popular_sizes)});
-  };
-  std::deque<QueuedItem> line;
-  // Not more than a batch of each size before it.
-  for (int i = 0; i < popular_sizes; ++i) line.push_back(Item(1, {32, 32 * (i + 1)}));
-  line.push_back(Item(1, {999, 999}));
-  for (int batches = 0; batches < 1000; ++batches) {
-    for (int i = 0; i < 2 * limits.max_cost; ++i) line.push_back(popular());
-    const std::vector<QueuedItem> items(line.begin(), line.end());
-    const BatchDecision decision = DecideBatch(limits, items, kNow);
-    if (decision.skipped.has_value()) ++line[*decision.skipped].skips;
-    if (items[decision.run[0]].size.height == 999) return batches;
-    for (auto i = decision.run.rbegin(); i != decision.run.rend(); ++i) {
-      line.erase(line.begin() + static_cast<std::ptrdiff_t>(*i));
-    }
-  }
-  return 1000;
-}
-
-TEST(BatchPolicyTest, RareSizeWaitsNoLongerThanItsBound) {
-  BatchLimits limits = SameSizeLimits(8);
-  for (uint32_t seed = 0; seed < 50; ++seed) {
-    for (const int popular : {1, 2, 4}) {
-      ASSERT_LE(WaitOfARareSize(limits, seed, popular), (popular + 1) * (limits.max_size_skips + 1))
-          << "seed " << seed << ", " << popular << " popular sizes";
-    }
-  }
-  limits.max_size_skips = 1000000;
-  EXPECT_EQ(WaitOfARareSize(limits, 1, 2), 1000) << "without the bound it would starve";
+  EXPECT_EQ(ImagesToFill(limits, 1, 1), 10);
+  EXPECT_EQ(ImagesToFill(limits, 0.1, 20), 5);
+  EXPECT_EQ(ImagesToFill(limits, 0.1, 1), 16);
 }
 
 TEST(BatchPolicyTest, RandomQueuesNeverBreakTheBudgetNorIdleNorReorderTheOldest) {
@@ -207,16 +158,14 @@ TEST(BatchPolicyTest, RandomQueuesNeverBreakTheBudgetNorIdleNorReorderTheOldest)
     std::uniform_real_distribution<double> cost(0.5, 12);
     std::vector<QueuedItem> items(random() % 20);
     for (QueuedItem& item : items) {
-      item = Item(cost(random), {32 * static_cast<int>(1 + random() % 2), 32});
+      item = Item(cost(random));
       item.cancelled = random() % 8 == 0;
     }
-    BatchLimits limits = Limits(10, 4);
-    limits.mixed_sizes = seed % 2 == 0;
+    const BatchLimits limits = Limits(10, 4);
     const BatchDecision decision = DecideBatch(limits, items, kNow);
     double total = 0;
     for (const size_t i : decision.run) {
       ASSERT_FALSE(items[i].cancelled) << "seed " << seed;
-      ASSERT_TRUE(limits.mixed_sizes || items[i].size == items[decision.run[0]].size) << seed;
       total += items[i].cost;
     }
     ASSERT_TRUE(decision.run.size() <= 1 || total <= limits.max_cost) << "seed " << seed;
@@ -225,9 +174,7 @@ TEST(BatchPolicyTest, RandomQueuesNeverBreakTheBudgetNorIdleNorReorderTheOldest)
                                      [](const QueuedItem& item) { return !item.cancelled; });
     if (oldest != items.end()) {
       ASSERT_FALSE(decision.run.empty()) << "seed " << seed;
-      if (limits.mixed_sizes) {
-        ASSERT_EQ(decision.run[0], static_cast<size_t>(oldest - items.begin())) << "seed " << seed;
-      }
+      ASSERT_EQ(decision.run[0], static_cast<size_t>(oldest - items.begin())) << "seed " << seed;
     }
   }
 }

@@ -147,6 +147,55 @@ TEST_F(BatchQueueTest, FullIsWhatTheBudgetIsAtTheMoment) {
   EXPECT_EQ(queue_.NextBatch().run.size(), 5u);
 }
 
+TEST_F(BatchQueueTest, WhereSizesDoNotMixTheFullestRunsAndTheFirstIsPassedOverTwice) {
+  BatchQueue::Options options = SmallOptions();
+  options.limits.mixed_sizes = false;
+  BatchQueue queue(options, &clock_);
+  const auto submit = [&](Size size) {
+    Task::Work work;
+    work.image = TestImage(size);
+    work.cost = 4;
+    work.cancel = std::make_shared<CancelToken>();
+    auto task = std::make_unique<Task>(std::move(work), [](const Task::Result&) {});
+    ASSERT_TRUE(queue.Submit(task).ok());
+  };
+  submit({16, 32});
+  for (int i = 0; i < 6; ++i) submit({32, 16});
+  std::vector<std::vector<int>> heights;
+  std::vector<BatchCut> cuts;
+  while (queue.depth() > 0) {
+    const Batch batch = queue.NextBatch();
+    heights.emplace_back();
+    for (const auto& task : batch.run) heights.back().push_back(task->work().image.size.height);
+    cuts.push_back(batch.cut);
+    queue.Done();
+  }
+  using testing::ElementsAre;
+  EXPECT_THAT(heights, ElementsAre(ElementsAre(32, 32), ElementsAre(32, 32), ElementsAre(16),
+                                   ElementsAre(32, 32)));
+  EXPECT_THAT(
+      cuts, ElementsAre(BatchCut::kCost, BatchCut::kCost, BatchCut::kSize, BatchCut::kQueueEmpty));
+}
+
+TEST_F(BatchQueueTest, WhereSizesDoNotMixTooLateImagesOfOneAreDroppedAndOfTheNextRun) {
+  load_.RecordBatch(1, absl::Seconds(1));
+  BatchQueue::Options options = SmallOptions();
+  options.limits.mixed_sizes = false;
+  BatchQueue queue(options, &clock_, &load_);
+  for (const int height : {16, 32, 48, 64}) {
+    Task::Work work;
+    work.image = TestImage({height, 16});
+    work.cost = 5;
+    work.deadline = clock_.Now() + absl::Seconds(4);
+    work.cancel = std::make_shared<CancelToken>();
+    auto task = std::make_unique<Task>(std::move(work), [](const Task::Result&) {});
+    ASSERT_TRUE(queue.Submit(task).ok());
+  }
+  std::vector<size_t> runs;
+  for (; queue.depth() > 0; queue.Done()) runs.push_back(queue.NextBatch().run.size());
+  EXPECT_THAT(runs, testing::ElementsAre(0, 1, 0, 1)) << "the estimate may be wrong";
+}
+
 TEST_F(BatchQueueTest, WhatWasDroppedDoesNotCountAsWaiting) {
   auto cancel = std::make_shared<CancelToken>();
   cancel->Cancel();

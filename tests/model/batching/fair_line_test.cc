@@ -14,6 +14,7 @@ namespace {
 using testing::ElementsAre;
 
 using Turn = FairLine::Turn;
+constexpr uint64_t kPart = 0;
 constexpr absl::Duration kAgeing = absl::Seconds(1);
 
 class FairLineTest : public testing::Test {
@@ -35,15 +36,18 @@ class FairLineTest : public testing::Test {
   std::vector<int> Names() {
     line_.Age(now_);
     std::vector<int> names;
-    for (const auto& [place, waiting] : line_.line()) names.push_back(NameOf(*waiting.task));
+    for (const auto& [place, waiting] : Part().line) names.push_back(NameOf(*waiting.task));
     return names;
   }
 
   std::unique_ptr<Task> Serve() {
     line_.Age(now_);
-    line_.AdvanceBy(line_.line().begin()->second.task->work().cost);
-    return std::move(line_.Take({Turn::kServe}).served[0]);
+    line_.AdvanceBy(Part().first().work().cost, Part().place());
+    return std::move(line_.Take(kPart, {Turn::kServe}).served[0]);
   }
+
+  // Sizes mix, so there is one.
+  const FairLine::Part& Part() const { return line_.parts().at(kPart); }
 
   absl::Time now_ = absl::UnixEpoch();
   FairLine line_{kAgeing};
@@ -119,7 +123,7 @@ TEST_F(FairLineTest, WorkThatWasDroppedIsNotCharged) {
   std::vector<Turn> turns;
   for (const int name : Names()) turns.push_back(name == 1 ? Turn::kDrop : Turn::kWait);
   *std::find(turns.rbegin(), turns.rend(), Turn::kDrop) = Turn::kWait;
-  EXPECT_EQ(line_.Take(turns).dropped.size(), 19u);
+  EXPECT_EQ(line_.Take(kPart, turns).dropped.size(), 19u);
   Add(3, 1, 10);
   EXPECT_THAT(Names(), ElementsAre(2, 3, 1)) << "as if the 19 had never come";
 }
@@ -129,7 +133,7 @@ TEST_F(FairLineTest, TakesWhoHasATurnAndLeavesTheOthersInOrder) {
   const std::vector<int> before = Names();
   std::vector<Turn> turns;
   for (int i = 0; i < 90; ++i) turns.push_back(static_cast<Turn>(i * 5 % 3));
-  const FairLine::Taken taken = line_.Take(turns);
+  const FairLine::Taken taken = line_.Take(kPart, turns);
   std::vector<int> served;
   std::vector<int> dropped;
   for (const auto& task : taken.served) served.push_back(NameOf(*task));
@@ -141,6 +145,44 @@ TEST_F(FairLineTest, TakesWhoHasATurnAndLeavesTheOthersInOrder) {
   EXPECT_EQ(Names(), expected[static_cast<int>(Turn::kWait)]);
   EXPECT_EQ(served, expected[static_cast<int>(Turn::kServe)]);
   EXPECT_EQ(dropped, expected[static_cast<int>(Turn::kDrop)]);
+}
+
+TEST_F(FairLineTest, WhereSizesDoNotMixEachHasAPartOfTheLineAndItsSums) {
+  FairLine line(kAgeing, false);
+  const auto add = [&](Size size) {
+    Task::Work work;
+    work.image = TestImage(size);
+    work.cost = size.height;
+    work.bytes = 10;
+    work.priority = 1;
+    work.cancel = std::make_shared<CancelToken>();
+    line.Add(std::make_unique<Task>(std::move(work), [](const Task::Result&) {}), now_);
+  };
+  for (const Size size : {Size{16, 32}, Size{32, 16}, Size{16, 32}}) add(size);
+  ASSERT_EQ(line.parts().size(), 2u);
+  const auto of_height = [&](int height) {
+    return std::find_if(line.parts().begin(), line.parts().end(), [&](const auto& entry) {
+      return entry.second.first().work().image.size.height == height;
+    });
+  };
+  const uint64_t key = of_height(16)->first;
+  const FairLine::Part& part = of_height(16)->second;
+  EXPECT_EQ(part.images(), 2);
+  EXPECT_EQ(part.cost, 32);
+  EXPECT_EQ(part.bytes, 20);
+  EXPECT_TRUE(part.place() < of_height(32)->second.place()) << "it came before";
+
+  line.Take(key, {Turn::kServe});
+  EXPECT_EQ(part.cost, 16);
+  EXPECT_EQ(part.bytes, 10);
+  EXPECT_TRUE(of_height(32)->second.place() < part.place());
+  line.Take(key, {Turn::kDrop});
+  ASSERT_EQ(line.parts().size(), 1u);
+  now_ += kAgeing;
+  line.Age(now_);
+  EXPECT_EQ(of_height(32)->second.place().priority, 0) << "the others that were to age are gone";
+  line.Take(of_height(32)->first, {Turn::kServe});
+  EXPECT_TRUE(line.empty());
 }
 
 TEST_F(FairLineTest, ForgetsClientsThatLeft) {
