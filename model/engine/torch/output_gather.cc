@@ -2,6 +2,7 @@
 
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/empty.h>
+#include <c10/core/StreamGuard.h>
 
 #include <memory>
 #include <utility>
@@ -39,18 +40,27 @@ at::Tensor RunGather(const OutputPlan& plan, const BatchResult& result) {
 GatheredOutputs::GatheredOutputs(const ModelSpec& spec, absl::Span<const BatchItem> batch,
                                  const BatchResult& result)
     : plan_(spec, batch, result.outputs) {
-  if (!plan_.blocks().empty()) slab_ = RunGather(plan_, result);
+  if (!plan_.blocks().empty()) host_ = slab_ = RunGather(plan_, result);
 }
 
-std::vector<absl::StatusOr<ItemOutputs>> GatheredOutputs::ToHost() const {
-  if (!slab_.defined()) return plan_.Answers(nullptr, nullptr, [](size_t) { return false; });
-  at::Tensor host = slab_;
-  if (!slab_.is_cpu()) {
-    host = at::empty(slab_.sizes(), slab_.options().device(c10::kCPU).pinned_memory(true));
-    host.copy_(slab_);
-  }
-  const auto* memory = host.const_data_ptr<uint8_t>();
-  return plan_.Answers(std::make_shared<const at::Tensor>(host), memory,
+void GatheredOutputs::BeginCopy(const DeviceStreams& streams) {
+  if (!slab_.defined()) return;
+  host_ = at::empty(slab_.sizes(), slab_.options().device(c10::kCPU).pinned_memory(true));
+  c10::Event computed(streams.device().type());
+  computed.record(streams.compute);
+  computed.block(streams.download);
+  slab_.record_stream(streams.download);
+  const c10::StreamGuard guard(streams.download);
+  host_.copy_(slab_, /*non_blocking=*/true);
+  copied_.emplace(streams.device().type());
+  copied_->record(streams.download);
+}
+
+std::vector<absl::StatusOr<ItemOutputs>> GatheredOutputs::Answers() const {
+  if (!host_.defined()) return plan_.Answers(nullptr, nullptr, [](size_t) { return false; });
+  if (copied_.has_value()) copied_->synchronize();
+  const auto* memory = host_.const_data_ptr<uint8_t>();
+  return plan_.Answers(std::make_shared<const at::Tensor>(host_), memory,
                        [&](size_t block) { return memory[plan_.bytes() + block] != 0; });
 }
 

@@ -3,7 +3,7 @@
 #include <ATen/DeviceAccelerator.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/Device.h>
-#include <c10/core/Event.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/core/StreamGuard.h>
 
@@ -103,7 +103,6 @@ absl::Status TorchEngine::LoadModel() {
                                 widened ? ", bfloat16 computed as float32" : "");
   } else {
     RADIO_ASSIGN_OR_RETURN(description_, LoadDevice(device));
-    streams_ = std::make_unique<const DeviceStreams>(c10::Device(device));
   }
   std::vector<std::string> adaptors;
   for (const std::string& file : options_.adaptor_files) {
@@ -112,6 +111,7 @@ absl::Status TorchEngine::LoadModel() {
   const c10::InferenceMode inference;
   at::set_num_threads(options_.intra_op_threads);
   try {
+    if (device != "cpu") streams_ = std::make_unique<const DeviceStreams>(c10::Device(device));
     model_ = std::make_unique<TorchModel>(PathOf(options_.directory, options_.backbone_file),
                                           adaptors, c10::Device(device));
   } catch (const std::exception& error) {
@@ -145,19 +145,18 @@ std::vector<absl::StatusOr<ItemOutputs>> TorchEngine::RunOnCpu(absl::Span<const 
 
 std::vector<absl::StatusOr<ItemOutputs>> TorchEngine::RunOnDevice(
     absl::Span<const BatchItem> batch) {
+  // To the end: what is destroyed on another device would begin to use that one too.
+  const c10::DeviceGuard on_device(streams_->device());
   const UploadedImages uploaded = UploadImages(batch, *streams_);
   std::optional<GatheredOutputs> outputs;
-  c10::Event computed(streams_->device().type());
   {
     MutexLock lock(&mutex_);
     const c10::StreamGuard guard(streams_->compute);
     uploaded.copied.block(streams_->compute);
     outputs.emplace(spec_, batch, ComputeBatch(model_.get(), spec_, batch, uploaded.images));
-    computed.record(streams_->compute);
+    outputs->BeginCopy(*streams_);
   }
-  const c10::StreamGuard guard(streams_->download);
-  computed.block(streams_->download);
-  return outputs->ToHost();
+  return outputs->Answers();
 }
 
 void TorchEngine::ReleaseMemory() {

@@ -1,5 +1,7 @@
 // The engine on a device, where the ends of one batch overlap the middle of another. Without a GPU:
 // on a device that does all at once, and checks the order that was asked for.
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/ones.h>
 #include <gmock/gmock.h>
 
 #include <atomic>
@@ -8,7 +10,6 @@
 #include <thread>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/synchronization/notification.h"
 #include "model/errors.h"
 #include "model/model_registry.h"
@@ -23,7 +24,7 @@ using simulated_device::kDefaultStream;
 using simulated_device::Work;
 using testing::IsEmpty;
 
-constexpr absl::Duration kPatience = absl::Seconds(20);
+constexpr absl::Duration kPatience = absl::Seconds(10);
 
 class DevicePipelineTest : public ScriptedEngineTest {
  protected:
@@ -78,14 +79,16 @@ TEST_F(DevicePipelineTest, OnlyTheAnswersAreWaitedFor) {
   simulated_device::OnWork([&](const Work& piece) { work.push_back(piece); });
   ASSERT_TRUE(engine_->Run(mixed_).ok());
   ASSERT_FALSE(work.empty());
+  EXPECT_EQ(work.back().what, "wait");
+  work.pop_back();
   EXPECT_EQ(work.front().what, "upload");
   EXPECT_NE(work.front().stream, kDefaultStream);
-  EXPECT_EQ(work.back().what, "blocking download");
+  EXPECT_EQ(work.back().what, "download");
   EXPECT_NE(work.back().stream, kDefaultStream);
   EXPECT_NE(work.back().stream, work.front().stream);
   for (size_t i = 1; i + 1 < work.size(); ++i) {
     EXPECT_EQ(work[i].stream, kDefaultStream) << work[i].what;
-    EXPECT_FALSE(absl::StartsWith(work[i].what, "blocking")) << work[i].what;
+    EXPECT_FALSE(simulated_device::Waits(work[i])) << work[i].what;
   }
 }
 
@@ -113,14 +116,14 @@ TEST_F(DevicePipelineTest, ABatchIsStagedWhileAnotherIsComputed) {
   EXPECT_TRUE(overlapped);
 }
 
-// One batch's answers are stopped on their way until another is computed.
+// One batch's answers are waited for until another is computed.
 TEST_F(DevicePipelineTest, ABatchIsComputedWhileTheAnswersOfAnotherLeave) {
   absl::Notification leaving;
   absl::Notification computed;
   const std::thread::id first = std::this_thread::get_id();
   bool overlapped = false;
   simulated_device::OnWork([&](const Work& work) {
-    if (std::this_thread::get_id() == first && work.what == "blocking download") {
+    if (std::this_thread::get_id() == first && work.what == "wait") {
       leaving.Notify();
       overlapped = computed.WaitForNotificationWithTimeout(kPatience);
     }
@@ -197,14 +200,48 @@ TEST_F(DevicePipelineTest, ABatchThatFailsLeavesNothingInUse) {
   RunAndCompare(mixed_);
 }
 
+// Before the images are there, and in the middle of the computation.
 TEST_F(DevicePipelineTest, ADeviceOutOfMemoryIsUsableAgain) {
   const auto allocated = static_cast<size_t>(engine_->device_memory().allocated);
-  simulated_device::LimitMemory(allocated + small_.pixels.data.size());
-  const absl::Status status = engine_->Run(mixed_).status();
-  EXPECT_TRUE(IsOutOfMemory(status)) << status;
+  size_t images = 0;
+  for (const BatchItem& item : mixed_) images += item.image->pixels.data.size();
+  for (const size_t room : {images / 2, images + images / 4}) {
+    int computed = 0;
+    simulated_device::OnWork([&](const Work& work) { computed += work.what == "radio::patchify"; });
+    simulated_device::LimitMemory(allocated + room);
+    const absl::Status status = engine_->Run(mixed_).status();
+    EXPECT_TRUE(IsOutOfMemory(status)) << status;
+    EXPECT_EQ(computed, room < images ? 0 : 1);
+  }
   simulated_device::LimitMemory(std::numeric_limits<size_t>::max());
   RunAndCompare(mixed_);
   EXPECT_TRUE(engine_->healthy());
+}
+
+TEST_F(DevicePipelineTest, ADeviceThatDoesNotBeginIsAnErrorOfTheLoad) {
+  simulated_device::FailToBegin(true);
+  const absl::Status status = LoadError();
+  simulated_device::FailToBegin(false);
+  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("busy or unavailable"));
+}
+
+// What the tests above rely on.
+TEST_F(DevicePipelineTest, ItIsSeenWhenTheHostNeedsValues) {
+  const at::Tensor values = at::ones({4}).to(c10::Device(simulated_device::kName));
+  std::vector<std::string> waits;
+  simulated_device::OnWork([&](const Work& work) {
+    if (simulated_device::Waits(work)) waits.push_back(work.what);
+  });
+  const at::Tensor mask = values > 0;
+  EXPECT_THAT(waits, IsEmpty());
+  values[0].item();
+  values.nonzero();
+  values.index({mask});
+  values.masked_select(mask);
+  values.cpu();
+  EXPECT_THAT(waits, testing::ElementsAre("blocking aten::_local_scalar_dense",
+                                          "blocking aten::nonzero", "blocking aten::nonzero",
+                                          "blocking aten::masked_select", "blocking download"));
 }
 
 TEST_F(DevicePipelineTest, MemoryIsOfTheDeviceAndGivenBack) {

@@ -5,7 +5,6 @@
 #include <string>
 #include <tuple>
 
-#include "absl/strings/match.h"
 #include "model/engine/torch/torch_engine.h"
 #include "model/self_test.h"
 #include "tests/model/engine/torch/simulated_device.h"
@@ -62,13 +61,13 @@ TEST_P(ExportedArtefactTest, ChangedRecordIsNoticed) {
 TEST_P(ExportedArtefactTest, OnlyTheAnswersAreWaitedFor) {
   std::vector<std::string> waits;
   simulated_device::OnWork([&](const Work& work) {
-    if (absl::StartsWith(work.what, "blocking")) waits.push_back(work.what);
+    if (simulated_device::Waits(work)) waits.push_back(work.what);
   });
   ASSERT_TRUE(RunSelfTest(engine_.get(), artefact_.spec, artefact_.self_test).ok());
   if (std::get<1>(GetParam()) == "cpu") {
     EXPECT_THAT(waits, IsEmpty());
   } else {
-    EXPECT_THAT(waits, testing::Each("blocking download"));
+    EXPECT_THAT(waits, testing::Each("wait"));
   }
 }
 

@@ -55,7 +55,7 @@ class OutputGatherTest : public testing::Test {
 
   // GatheredOutputs, compared with WriteOutputs.
   std::vector<absl::StatusOr<ItemOutputs>> GatherAndCompare() {
-    auto gathered = GatheredOutputs(spec_, batch_, result_).ToHost();
+    auto gathered = GatheredOutputs(spec_, batch_, result_).Answers();
     const auto written = WriteOutputs(spec_, batch_, result_.outputs, Serially);
     EXPECT_EQ(gathered.size(), written.size());
     for (size_t i = 0; i < written.size(); ++i) {
@@ -135,7 +135,7 @@ TEST_F(OutputGatherTest, RowsOfAnotherImageWouldBeSeen) {
   requests_[1] = {Ask(0, DataType::kFloat32, FeatureLayout::kNlc, false)};
   const auto answers = GatherAndCompare();
   ++result_.outputs[0].feature_row[1];
-  const auto shifted = GatheredOutputs(spec_, batch_, result_).ToHost();
+  const auto shifted = GatheredOutputs(spec_, batch_, result_).Answers();
   EXPECT_NE((*answers[1])[0].features->data.data, (*shifted[1])[0].features->data.data);
 }
 

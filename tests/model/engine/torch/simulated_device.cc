@@ -16,11 +16,15 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <limits>
+#include <list>
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "model/base/mutex.h"
 
 namespace radio::simulated_device {
@@ -28,8 +32,10 @@ namespace {
 
 constexpr c10::DeviceType kType = c10::DeviceType::PrivateUse1;
 constexpr c10::DispatchKeySet kKeys(c10::DispatchKey::PrivateUse1);
-const c10::Device kDevice(kType, 0);
+// Not the first of its kind, so that it shows where the current device is taken for it.
+const c10::Device kDevice(kType, 1);
 
+thread_local c10::DeviceIndex current_device = 0;
 thread_local StreamOrder::Stream current_stream = kDefaultStream;
 // Within an operator, whose copies to the CPU's kernels and back no device would make.
 thread_local bool within_operator = false;
@@ -140,13 +146,70 @@ void OwnMemory::Free(void* memory) {
 
 StreamOrder::Memory MemoryOf(const at::Tensor& tensor) { return tensor.storage().data(); }
 
+// --- Copies to the host that nobody has waited for yet ---
+
+struct Download {
+  StreamOrder::Stream stream;
+  // In the stream's count.
+  int64_t number;
+  const void* from;
+  void* to;
+  size_t bytes;
+};
+
+class Downloads {
+ public:
+  // What is read before the copy is waited for is not what was copied.
+  void Begin(const at::Tensor& from, const at::Tensor& to) {
+    TORCH_CHECK(from.is_contiguous() && to.is_contiguous(), "downloads are of contiguous tensors");
+    std::memset(to.mutable_data_ptr(), 0xA5, to.nbytes());
+    MutexLock lock(&mutex_);
+    under_way_.push_back({current_stream, Order().Record(current_stream)[current_stream],
+                          from.const_data_ptr(), to.mutable_data_ptr(), to.nbytes()});
+  }
+
+  void End(const StreamOrder::Clock& done) {
+    MutexLock lock(&mutex_);
+    for (auto it = under_way_.begin(); it != under_way_.end();) {
+      const auto count = done.find(it->stream);
+      if (count == done.end() || count->second < it->number) {
+        ++it;
+        continue;
+      }
+      std::memcpy(it->to, it->from, it->bytes);
+      it = under_way_.erase(it);
+    }
+  }
+
+ private:
+  Mutex mutex_;
+  std::list<Download> under_way_ ABSL_GUARDED_BY(mutex_);
+};
+
+Downloads& AllDownloads() {
+  static auto* const downloads = new Downloads();
+  return *downloads;
+}
+
+// The calling thread waits until that is done.
+void WaitFor(const StreamOrder::Clock& work) {
+  if (Callback()) Callback()({"wait", current_stream});
+  AllDownloads().End(work);
+  Order().Synchronize(work);
+}
+
 // --- What LibTorch asks of a device ---
+
+std::atomic<bool>& Failing() {
+  static auto* const failing = new std::atomic<bool>(false);
+  return *failing;
+}
 
 struct Hooks : at::PrivateUse1HooksInterface {
   bool isBuilt() const override { return true; }
   bool isAvailable() const override { return true; }
   bool hasPrimaryContext(c10::DeviceIndex) const override { return true; }
-  c10::DeviceIndex deviceCount() const override { return 1; }
+  c10::DeviceIndex deviceCount() const override { return 2; }
   c10::Allocator* getPinnedMemoryAllocator() const override { return &Pinned(); }
 };
 
@@ -158,15 +221,18 @@ struct Recorded {
 
 struct Guard final : c10::impl::DeviceGuardImplInterface {
   c10::DeviceType type() const override { return kType; }
-  c10::Device exchangeDevice(c10::Device) const override { return kDevice; }
-  c10::Device getDevice() const override { return kDevice; }
-  void setDevice(c10::Device) const override {}
-  void uncheckedSetDevice(c10::Device) const noexcept override {}
-  c10::DeviceIndex deviceCount() const noexcept override { return 1; }
+  c10::Device exchangeDevice(c10::Device device) const override {
+    return c10::Device(kType, std::exchange(current_device, device.index()));
+  }
+  c10::Device getDevice() const override { return c10::Device(kType, current_device); }
+  void setDevice(c10::Device device) const override { current_device = device.index(); }
+  void uncheckedSetDevice(c10::Device device) const noexcept override { setDevice(device); }
+  c10::DeviceIndex deviceCount() const noexcept override { return 2; }
 
   c10::Stream getStream(c10::Device) const override { return Of(current_stream); }
   c10::Stream getDefaultStream(c10::Device) const override { return Of(kDefaultStream); }
   c10::Stream getStreamFromGlobalPool(c10::Device, bool) const override {
+    TORCH_CHECK(!Failing(), "CUDA error: all CUDA-capable devices are busy or unavailable");
     static std::atomic<StreamOrder::Stream> last{kDefaultStream};
     return Of(++last);
   }
@@ -174,7 +240,7 @@ struct Guard final : c10::impl::DeviceGuardImplInterface {
     return Of(std::exchange(current_stream, stream.id()));
   }
   void synchronizeStream(const c10::Stream& stream) const override {
-    Order().Synchronize(Order().Record(stream.id()));
+    WaitFor(Order().Record(stream.id()));
   }
   void recordDataPtrOnStream(const c10::DataPtr& data, const c10::Stream& stream) const override {
     Order().KeepFor(data.get(), stream.id());
@@ -189,9 +255,12 @@ struct Guard final : c10::impl::DeviceGuardImplInterface {
     Order().Wait(stream.id(), static_cast<Recorded*>(event)->work);
   }
   void synchronizeEvent(void* event) const override {
-    Order().Synchronize(static_cast<Recorded*>(event)->work);
+    WaitFor(static_cast<Recorded*>(event)->work);
   }
   void destroyEvent(void* event, const c10::DeviceIndex) const noexcept override {
+    // CUDA goes to the event's device for it and back, and so begins to use the one it goes back
+    // to.
+    if (current_device != kDevice.index()) Order().AddRace("an event dies on another device");
     delete static_cast<Recorded*>(event);
   }
   bool queryEvent(void*) const override { return true; }
@@ -232,11 +301,15 @@ at::Tensor CopyFrom(const at::Tensor& from, const at::Tensor& to, bool non_block
     OnHost(to).copy_(OnHost(from));
     return to;
   }
-  TORCH_CHECK(!to.is_cpu() || !non_blocking, "a simulated device downloads at once");
-  const bool pinned = from.storage().data_ptr().get_deleter() == Pinned().raw_deleter();
-  const bool blocking = to.is_cpu() || (from.is_cpu() && !(non_blocking && pinned));
+  const at::Tensor& host = to.is_cpu() ? to : from;
+  const bool pinned = host.storage().data_ptr().get_deleter() == Pinned().raw_deleter();
+  const bool blocking = host.is_cpu() && !(non_blocking && pinned);
   const std::string way = from.is_cpu() ? "upload" : to.is_cpu() ? "download" : "copy";
   Enqueue((blocking ? "blocking " : "") + way, {MemoryOf(from)}, {MemoryOf(to)});
+  if (to.is_cpu() && !blocking) {
+    AllDownloads().Begin(from, to);
+    return to;
+  }
   OnHost(to).copy_(OnHost(from));
   if (blocking) Order().Synchronize(Order().Record(current_stream));
   return to;
@@ -280,6 +353,16 @@ c10::IValue ListOnHost(const c10::IValue& value) {
   return list;
 }
 
+// Whether the host has to be told values of the device before it knows what the operator returns,
+// or how much. An index by a mask is one of the positions that nonzero finds.
+bool NeedsValues(const std::string& name) {
+  static const auto* const names = new std::set<std::string>{
+      "aten::_local_scalar_dense", "aten::equal",    "aten::masked_select", "aten::nonzero",
+      "aten::repeat_interleave",   "aten::_unique2",
+  };
+  return names->count(name) > 0;
+}
+
 void RunOperator(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   const auto& arguments = op.schema().arguments();
   std::vector<StreamOrder::Memory> reads;
@@ -292,7 +375,8 @@ void RunOperator(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
     if (argument.isList() && !argument.isTensorList()) argument = ListOnHost(argument);
   }
   const std::string name = op.schema().name();
-  Enqueue(name, reads, writes);
+  const bool blocking = NeedsValues(name);
+  Enqueue((blocking ? "blocking " : "") + name, reads, writes);
   within_operator = true;
   try {
     at::native::cpu_fallback(op, stack);
@@ -301,6 +385,7 @@ void RunOperator(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
     throw;
   }
   within_operator = false;
+  if (blocking) Order().Synchronize(Order().Record(current_stream));
   // Fresh memory of this stream: written by the same piece of work.
   for (size_t i = 0; i < op.schema().returns().size(); ++i) {
     Order().Enqueue(current_stream, name, {},
@@ -349,9 +434,15 @@ StreamOrder& Order() {
   return *order;
 }
 
+void FailToBegin(bool fails) { Failing() = fails; }
+
 void LimitMemory(size_t bytes) { Own().Limit(bytes); }
 
 void Idle(int64_t milliseconds) { DeviceClock() += milliseconds; }
+
+bool Waits(const Work& work) {
+  return work.what == "wait" || absl::StartsWith(work.what, "blocking");
+}
 
 void OnWork(std::function<void(const Work&)> callback) { Callback() = std::move(callback); }
 

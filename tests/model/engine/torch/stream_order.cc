@@ -8,9 +8,6 @@
 namespace radio {
 namespace {
 
-// What this thread has waited for.
-thread_local StreamOrder::Clock known_to_thread;
-
 void Merge(const StreamOrder::Clock& from, StreamOrder::Clock* to) {
   for (const auto& [stream, count] : from) {
     int64_t& known = (*to)[stream];
@@ -40,9 +37,10 @@ void StreamOrder::KeepFor(Memory memory, Stream stream) {
 void StreamOrder::Free(Memory memory) {
   MutexLock lock(&mutex_);
   const Use use = std::move(memory_.extract(memory).mapped());
+  const Clock& known = KnownHere();
   const auto check = [&](Stream stream, int64_t count) {
     if (stream == use.home || use.kept_for.count(stream) > 0) return;
-    if (Knows(known_to_thread, stream, count)) return;
+    if (Knows(known, stream, count)) return;
     races_.push_back(absl::StrCat("memory of stream ", use.home, " is given away while stream ",
                                   stream, " may still use it"));
   };
@@ -54,7 +52,7 @@ void StreamOrder::Enqueue(Stream stream, const std::string& what, const std::vec
                           const std::vector<Memory>& writes) {
   MutexLock lock(&mutex_);
   Clock& clock = streams_[stream];
-  Merge(known_to_thread, &clock);
+  Merge(KnownHere(), &clock);
   const int64_t now = ++clock[stream];
   for (const bool writing : {false, true}) {
     for (const Memory memory : writing ? writes : reads) {
@@ -87,7 +85,7 @@ void StreamOrder::Report(Stream stream, const std::string& what, const std::stri
 StreamOrder::Clock StreamOrder::Record(Stream stream) {
   MutexLock lock(&mutex_);
   Clock& clock = streams_[stream];
-  Merge(known_to_thread, &clock);
+  Merge(KnownHere(), &clock);
   return clock;
 }
 
@@ -96,7 +94,17 @@ void StreamOrder::Wait(Stream stream, const Clock& recorded) {
   Merge(recorded, &streams_[stream]);
 }
 
-void StreamOrder::Synchronize(const Clock& recorded) { Merge(recorded, &known_to_thread); }
+void StreamOrder::Synchronize(const Clock& recorded) {
+  MutexLock lock(&mutex_);
+  Merge(recorded, &KnownHere());
+}
+
+StreamOrder::Clock& StreamOrder::KnownHere() { return threads_[std::this_thread::get_id()]; }
+
+void StreamOrder::AddRace(std::string race) {
+  MutexLock lock(&mutex_);
+  races_.push_back(std::move(race));
+}
 
 std::vector<std::string> StreamOrder::TakeRaces() {
   MutexLock lock(&mutex_);

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "model/base/mutex.h"
@@ -43,6 +44,9 @@ class StreamOrder {
   // The calling thread goes on after that.
   void Synchronize(const Clock& recorded);
 
+  // Something else that a device may not do.
+  void AddRace(std::string race);
+
   // What was found since the last call, e.g. "stream 0: radio::patchify reads what stream 1 may not
   // have written yet".
   std::vector<std::string> TakeRaces();
@@ -60,7 +64,11 @@ class StreamOrder {
   void Report(Stream stream, const std::string& what, const std::string& verb, Stream other,
               const std::string& state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // What the calling thread has waited for.
+  Clock& KnownHere() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   Mutex mutex_;
+  std::map<std::thread::id, Clock> threads_ ABSL_GUARDED_BY(mutex_);
   std::map<Stream, Clock> streams_ ABSL_GUARDED_BY(mutex_);
   std::map<Memory, Use> memory_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> races_ ABSL_GUARDED_BY(mutex_);
