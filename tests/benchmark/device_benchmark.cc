@@ -35,7 +35,6 @@ namespace radio {
 namespace {
 
 constexpr int kSquares[] = {224, 432, 512, 768, 1024};
-// Batches that take turns, so that no two in a row are equal.
 constexpr int kBatches = 4;
 
 class DeviceBenchmark {
@@ -100,11 +99,17 @@ class DeviceBenchmark {
     return batch;
   }
 
-  // With `callers` threads that run such batches one after the other.
-  Rate Saturate(const std::vector<Size>& sizes, int callers) {
+  // Batches of `sizes` that take turns, so that no two in a row are equal; each has been run.
+  std::vector<NoiseBatch> Prepare(const std::vector<Size>& sizes) {
     std::vector<NoiseBatch> batches;
-    for (int i = 0; i < kBatches; ++i) batches.emplace_back(sizes, random_);
-    for (const NoiseBatch& batch : batches) batch.TimeRun(engine_, WallSeconds);
+    for (int i = 0; i < kBatches; ++i) {
+      batches.emplace_back(sizes, random_).TimeRun(engine_, WallSeconds);
+    }
+    return batches;
+  }
+
+  // Batches per second of `callers` threads that run them one after the other.
+  double Saturate(const std::vector<NoiseBatch>& batches, int callers) const {
     const double start = WallSeconds();
     const double end = start + absl::GetFlag(FLAGS_seconds);
     std::atomic<int> runs = 0;
@@ -115,20 +120,24 @@ class DeviceBenchmark {
       });
     }
     for (std::thread& thread : threads) thread.join();
-    const double per_second = runs / (WallSeconds() - start);
-    double flops = 0;
-    for (const Size size : sizes) flops += FlopsOf(size);
-    return {per_second * static_cast<double>(sizes.size()), per_second * flops};
+    return runs / (WallSeconds() - start);
   }
 
-  Rate Saturate(const std::vector<Size>& sizes) {
-    return Saturate(sizes, engine_->overlapping_runs());
+  Rate RateOf(double batches_per_second, const std::vector<Size>& sizes) const {
+    double flops = 0;
+    for (const Size size : sizes) flops += FlopsOf(size);
+    return {batches_per_second * static_cast<double>(sizes.size()), batches_per_second * flops};
+  }
+
+  // With as many callers as are worth it.
+  Rate FullRate(const std::vector<Size>& sizes) {
+    return RateOf(Saturate(Prepare(sizes), engine_->overlapping_runs()), sizes);
   }
 
   void MeasureSquares() {
     for (const int side : kSquares) {
       const Size size = Square(side);
-      const Rate rate = Saturate(FullBatch({size}));
+      const Rate rate = FullRate(FullBatch({size}));
       seconds_of_.push_back(1 / rate.images);
       figures_->Add(absl::StrCat("square_", side, "_images_per_second"), rate.images,
                     absl::StrFormat("%.2f of the ceiling", rate.flops / ceiling_));
@@ -139,16 +148,13 @@ class DeviceBenchmark {
     std::vector<Size> squares;
     for (const int side : kSquares) squares.push_back(Square(side));
     const std::vector<Size> batch = FullBatch(squares);
-    const Rate alone = Saturate(batch, 1);
-    Rate rate;
-    std::optional<double> idle;
-    if (device_.is_cpu()) {
-      rate = Saturate(batch);
-    } else {
-      const DeviceGaps gaps(device_);
-      rate = Saturate(batch);
-      idle = gaps.IdleShare();
-    }
+    const std::vector<NoiseBatch> batches = Prepare(batch);
+    const double alone = Saturate(batches, 1);
+    std::optional<DeviceGaps> gaps;
+    if (!device_.is_cpu()) gaps.emplace(device_);
+    const double overlapped = Saturate(batches, engine_->overlapping_runs());
+    const std::optional<double> idle = gaps.has_value() ? gaps->IdleShare() : std::nullopt;
+    const Rate rate = RateOf(overlapped, batch);
     double apart = 0;
     for (const double seconds : seconds_of_) apart += seconds;
     figures_->Add("mix_batch_images", static_cast<double>(batch.size()), "");
@@ -156,17 +162,17 @@ class DeviceBenchmark {
                   absl::StrFormat("%.2f of the ceiling", rate.flops / ceiling_));
     figures_->Add("mix_of_squares", rate.images * apart / static_cast<double>(squares.size()),
                   "rate over that of its sizes, each in batches of its own");
-    figures_->Add("mix_overlapped_over_not", rate.images / alone.images, "two callers over one");
+    figures_->Add("mix_overlapped_over_not", overlapped / alone, "two callers over one");
     if (idle.has_value()) figures_->Add("device_idle_share", *idle, "between batches of the mix");
   }
 
   void MeasureBatchPerSize() {
     const std::vector<Size> sizes = Fit(spec_, EightSizes());
-    const Rate packed = Saturate(FullBatch(sizes));
+    const Rate packed = FullRate(FullBatch(sizes));
     // What fits into a packed batch, cut at each size.
     const size_t each = FullBatch(sizes).size() / sizes.size();
     double apart = 0;
-    for (const Size size : sizes) apart += 1 / Saturate(std::vector<Size>(each, size)).images;
+    for (const Size size : sizes) apart += 1 / FullRate(std::vector<Size>(each, size)).images;
     figures_->Add("packed_over_batch_per_size",
                   packed.images * apart / static_cast<double>(sizes.size()),
                   absl::StrFormat("eight sizes, %d of each", each));

@@ -1,5 +1,6 @@
 #include "tests/benchmark/device_gaps.h"
 
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/Event.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
@@ -56,6 +57,7 @@ void End(const at::RecordFunction& call, at::ObserverContext*) {
 at::CallbackHandle Observe(c10::Device device) {
   Marks& marks = AllMarks();
   MutexLock lock(&marks.mutex);
+  const c10::DeviceGuard on_device(device);
   marks.device = device;
   marks.batches.clear();
   return at::addGlobalCallback(

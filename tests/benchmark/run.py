@@ -204,6 +204,8 @@ def main():
         targets = DEVICE_TARGETS if part == options.device else TARGETS
         for name, value in figures.items():
             print(f"{part:14} {name:32} {value:12.3f}  {verdict(targets.get(name, (None, None)), value)}")
+        for name in sorted(DEVICE_TARGETS.keys() - figures.keys() if targets is DEVICE_TARGETS else ()):
+            print(f"{part:14} {name:32} not measured")
     if options.json:
         options.json.write_text(json.dumps(result, indent=2) + "\n")
 
