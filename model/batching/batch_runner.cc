@@ -1,6 +1,5 @@
 #include "model/batching/batch_runner.h"
 
-#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -44,6 +43,10 @@ void BatchRunner::Drop(std::unique_ptr<Task> task) {
 
 void BatchRunner::Compute(Batch batch) {
   const absl::Time start = parts_.clock->Now();
+  {
+    MutexLock lock(&mutex_);
+    if (runs_++ == 0) accounted_until_ = start;
+  }
   BatchReport report;
   Results results = RunIsolated(batch.run, &report.out_of_memory);
   if (report.out_of_memory == 0) parts_.queue->budget().Success();
@@ -53,8 +56,9 @@ void BatchRunner::Compute(Batch batch) {
     MutexLock lock(&mutex_);
     const absl::Time end = parts_.clock->Now();
     inference_time = end - start;
-    report.duration = end - std::max(start, last_end_);
-    last_end_ = end;
+    report.duration = end - accounted_until_;
+    accounted_until_ = end;
+    --runs_;
   }
   report.images = static_cast<int>(batch.run.size());
   report.cost = CostOf(batch.run);

@@ -24,8 +24,9 @@ namespace radio {
 // runs for one bad image among n.
 //
 // When the device runs out of memory, memory is released, the queue's live budget is lowered, and
-// the batch is run in parts that fit the new budget. An image that does not fit even alone gets
-// MEMORY_BUDGET_EXCEEDED: later there may be more room.
+// the batch is run in parts that fit the new budget. An image that does not fit even in a run of
+// its own, beside what else the device holds then, gets MEMORY_BUDGET_EXCEEDED: later there may be
+// more room.
 class BatchRunner {
  public:
   struct Options {
@@ -52,8 +53,8 @@ class BatchRunner {
   // Blocks while the engine computes. Every task of `batch` is completed.
   //
   // Batches that overlap share the time: the duration of one, as reported and as ModelLoad learns
-  // of it, begins no earlier than the batch that ended before it. The inference time of its tasks
-  // is the whole.
+  // of it, begins where that of the batch that ended before it ends. So durations add up to the
+  // time in which there was a batch. The inference time of its tasks is the whole.
   void Run(Batch batch);
 
  private:
@@ -70,7 +71,10 @@ class BatchRunner {
   const Options options_;
   const Parts parts_;
   Mutex mutex_;
-  absl::Time last_end_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  // Going on now.
+  int runs_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Up to here the time is in the durations of batches that have ended.
+  absl::Time accounted_until_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace radio

@@ -91,6 +91,24 @@ TEST_F(BatchRunnerTest, BatchesThatOverlapShareTheTimeAndTheirImagesTellTheWhole
   EXPECT_DOUBLE_EQ(load_.seconds_per_cost(), 1.0) << "30 seconds for a cost of 30";
 }
 
+TEST_F(BatchRunnerTest, DurationsAddUpWhicheverBatchEndsFirst) {
+  std::thread first = Begin(0, 1);
+  clock_.Advance(absl::Seconds(4));
+  std::thread second = Begin(1, 1);
+  clock_.Advance(absl::Seconds(3));
+  End(1, &second);
+  clock_.Advance(absl::Seconds(5));
+  End(0, &first);
+  clock_.Advance(absl::Seconds(100));
+  std::thread third = Begin(0, 1);
+  clock_.Advance(absl::Seconds(1));
+  End(0, &third);
+  ASSERT_EQ(metrics_.batches().size(), 3u);
+  EXPECT_EQ(metrics_.batches()[0].duration, absl::Seconds(7));
+  EXPECT_EQ(metrics_.batches()[1].duration, absl::Seconds(5));
+  EXPECT_EQ(metrics_.batches()[2].duration, absl::Seconds(1)) << "idle before";
+}
+
 TEST_F(BatchRunnerTest, BatchesThatFindNoMemoryAtOnceHalveTheBudgetOnce) {
   memory_ = 2;
   std::thread first = Begin(0, 4);
