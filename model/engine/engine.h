@@ -36,7 +36,8 @@ class Engine {
   // stays usable unless `healthy` turns false. IsOutOfMemory of it: a smaller batch may pass.
   //
   // Blocks for the whole computation. Thread-safe: the device computes for concurrent calls one
-  // after the other. Images must have supported sizes, and equal ones where the model's
+  // after the other, and lets none wait while several that came later are computed: their images
+  // have deadlines. Images must have supported sizes, and equal ones where the model's
   // `mixed_sizes` is false; outputs must exist in the spec. Computes only what some item asks for.
   // The results own their memory and may outlive the engine.
   virtual absl::StatusOr<std::vector<absl::StatusOr<ItemOutputs>>> Run(

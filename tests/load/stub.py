@@ -20,6 +20,8 @@ from ports import free_port  # noqa: E402
 SERVER = Path(os.environ.get("STUB_SERVER", REPOSITORY / "bazel-bin/tests/load/stub_server"))
 SANITIZED = "STUB_SERVER" in os.environ
 RADIO = REPOSITORY / "bazel-bin/client/radio"
+# Of the engine: tests/load/suite.py sets it.
+overlapping_runs = 1
 # First bytes of images that make their batch fail (stub_server.cc).
 POISON, HANG, DEVICE_LOST, STAMPED = 250, 251, 252, 253
 # One of an image for which there is little memory: its batch may hold two.
@@ -49,7 +51,13 @@ class Stub:
         config.write_text("\n".join(lines) + "\nlog { level: ERROR }\n")
         with open(config.with_suffix(".log"), "a") as log:
             self.process = subprocess.Popen(
-                [*self.wrapper, SERVER, f"--config={config}", *self.arguments],
+                [
+                    *self.wrapper,
+                    SERVER,
+                    f"--config={config}",
+                    f"--overlapping_runs={overlapping_runs}",
+                    *self.arguments,
+                ],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

@@ -15,6 +15,7 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/time/clock.h"
+#include "model/base/mutex.h"
 #include "model/errors.h"
 #include "server/main/program.h"
 #include "tests/testing/fake_artefact.h"
@@ -24,6 +25,7 @@ ABSL_FLAG(std::string, write_model, "",
           "write an artefact for this program to a folder, then exit");
 ABSL_FLAG(int, leak, 0, "bytes that each image leaves behind: what a soak must see");
 ABSL_FLAG(int, batch_time_ms, 20, "what a batch takes");
+ABSL_FLAG(int, overlapping_runs, 1, "2: as if it were a GPU, which computes one batch at a time");
 
 namespace {
 
@@ -44,13 +46,36 @@ constexpr uint8_t kSelfTest = 51;
 class StubEngine : public radio::FakeEngine {
  public:
   explicit StubEngine(radio::ModelSpec spec)
-      : FakeEngine(std::move(spec),
-                   [this](absl::Span<const radio::BatchItem> batch) { return Compute(batch); }) {}
+      : FakeEngine(
+            std::move(spec),
+            [this](absl::Span<const radio::BatchItem> batch) { return Compute(batch); },
+            absl::GetFlag(FLAGS_overlapping_runs)) {}
 
   bool healthy() const override { return healthy_; }
 
  private:
+  // The device computes one batch at a time, in the order in which they came.
+  class Turn {
+   public:
+    explicit Turn(StubEngine* engine) : engine_(engine) {
+      radio::MutexLock lock(&engine_->mutex_);
+      const int64_t number = engine_->begun_++;
+      while (engine_->done_ < number) engine_->turn_ended_.Wait(&engine_->mutex_);
+    }
+    ~Turn() {
+      radio::MutexLock lock(&engine_->mutex_);
+      ++engine_->done_;
+      engine_->turn_ended_.SignalAll();
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    StubEngine* const engine_;
+  };
+
   absl::Status Compute(absl::Span<const radio::BatchItem> batch) {
+    const Turn turn(this);
     for (const radio::BatchItem& item : batch) {
       if (const int bytes = absl::GetFlag(FLAGS_leak); bytes > 0) leaked_.emplace_back(bytes, 'x');
       switch (item.image->pixels.data[0]) {
@@ -103,7 +128,12 @@ class StubEngine : public radio::FakeEngine {
   }
 
   std::atomic<bool> healthy_ = true;
-  // Of the one thread that runs batches.
+  radio::Mutex mutex_;
+  radio::CondVar turn_ended_;
+  // Of runs: how many have begun, and how many the device has done.
+  int64_t begun_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t done_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Of whose turn it is.
   std::deque<std::string> leaked_;
 };
 

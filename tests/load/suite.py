@@ -1,6 +1,6 @@
 """Promises under load, measured on a server whose model is a stub: 20 ms a batch, whatever is in it.
 
-    tests/load/suite.py [--only NAME,...] [--soak MINUTES] [--markdown]
+    tests/load/suite.py [--only NAME,...] [--soak MINUTES] [--overlapping-runs N] [--markdown]
 
 Prints what was promised, what was measured, and whether it held. Exit code 1 when something did not. Figures of a busy
 machine say little: the share of the machine that others took is printed beside each.
@@ -21,6 +21,7 @@ import hostile  # noqa: E402
 import overload  # noqa: E402
 import restarts  # noqa: E402
 import soak  # noqa: E402
+import stub  # noqa: E402
 from stub import SERVER, Api  # noqa: E402
 
 # name -> (row of the reliability table, function(folder, api) that yields (promise, measurement, whether it held)).
@@ -88,8 +89,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default=",".join(CHECKS), help="names, separated by commas: " + ", ".join(CHECKS))
     parser.add_argument("--soak", type=float, default=0, help="minutes of mixed load in which nothing may grow")
+    parser.add_argument("--overlapping-runs", type=int, default=1, help="2: the stub's engine is like a GPU's")
     parser.add_argument("--markdown", action="store_true", help="at the end a table for docs/reliability.md")
     flags = parser.parse_args()
+    stub.overlapping_runs = flags.overlapping_runs
     if not SERVER.exists():
         sys.exit("not built: bazel build -c opt //tests/load:stub_server //client:radio")
     checks = {name: CHECKS[name] for name in flags.only.split(",") if name}
