@@ -16,10 +16,10 @@ constexpr double kSpareImages = 2;
 // Since the epoch, within a microsecond; much quicker than a difference of absl::Time.
 double Seconds(absl::Time time) { return 1e-9 * static_cast<double>(absl::ToUnixNanos(time)); }
 
-// A batch while it is being filled. Times are seconds from now.
+// A batch while it is being filled. Times are seconds from when it begins.
 class Filling {
  public:
-  // `slacks`: how long after now the deadline of each item is.
+  // `slacks`: how long after that the deadline of each item is.
   Filling(const BatchLimits& limits, absl::Span<const QueuedItem> items,
           absl::Span<const double> slacks, double seconds_per_cost)
       : limits_(limits),
@@ -52,7 +52,7 @@ class Filling {
   // No image could be added any more.
   bool full() const { return cost_ >= limits_.max_cost || images_ >= limits_.max_images; }
 
-  // When a batch of `cost` that starts now would end.
+  // When a batch of `cost` would end.
   double EndOf(double cost) const { return cost * seconds_per_cost_; }
 
   std::vector<size_t> Taken() const {
@@ -80,7 +80,8 @@ class Filling {
 }  // namespace
 
 BatchDecision DecideBatch(const BatchLimits& limits, absl::Span<const QueuedItem> items,
-                          absl::Time now, double seconds_per_cost, bool others_wait) {
+                          absl::Time now, double seconds_per_cost, bool others_wait,
+                          absl::Duration starts_in) {
   BatchDecision decision;
   std::vector<double> slacks;
   slacks.reserve(items.size());
@@ -88,14 +89,17 @@ BatchDecision DecideBatch(const BatchLimits& limits, absl::Span<const QueuedItem
   alive.reserve(items.size());
   std::vector<size_t> late;
   const double now_seconds = Seconds(now);
+  const double wait_seconds = absl::ToDoubleSeconds(starts_in);
   for (size_t i = 0; i < items.size(); ++i) {
     const QueuedItem& item = items[i];
-    slacks.push_back(Seconds(item.deadline) - now_seconds);
-    const bool dead = item.cancelled || slacks[i] <= 0;
+    const double left = Seconds(item.deadline) - now_seconds;
+    slacks.push_back(left - wait_seconds);
+    const bool dead = item.cancelled || left <= 0;
     (dead ? decision.drop : slacks[i] < item.cost * seconds_per_cost ? late : alive).push_back(i);
   }
   if (alive.empty() && !others_wait) {
     seconds_per_cost = 0;
+    std::fill(slacks.begin(), slacks.end(), std::numeric_limits<double>::infinity());
     alive.swap(late);
   }
   if (!late.empty()) {

@@ -53,12 +53,13 @@ struct BatchDecision {
 // `run` is empty only when none of them is alive.
 //
 // With `seconds_per_cost` (0: not known) the policy looks at deadlines. An image that could not be
-// computed in time even alone is dropped, unless nothing else waits, here or (`others_wait`) in
-// other sizes: the estimate may be wrong, and only a batch can correct it. An image that the next
-// batch would come too late for joins this one before the others. No image joins a batch that would
-// then end after the deadline of one in it.
+// computed in time even alone, in a batch that begins after `starts_in`, is dropped, unless nothing
+// else waits, here or (`others_wait`) in other sizes: the estimate may be wrong, and only a batch
+// can correct it. An image that the next batch would come too late for joins this one before the
+// others. No image joins a batch that would then end after the deadline of one in it.
 BatchDecision DecideBatch(const BatchLimits& limits, absl::Span<const QueuedItem> items,
-                          absl::Time now, double seconds_per_cost = 0, bool others_wait = false);
+                          absl::Time now, double seconds_per_cost = 0, bool others_wait = false,
+                          absl::Duration starts_in = absl::ZeroDuration());
 
 // Whether a batch of so much would be full: of all that waits and may share one. Where sizes mix
 // that takes a little more than a limit's worth, see the source.

@@ -8,6 +8,7 @@
 #include "model/errors.h"
 
 namespace radio {
+
 BatchQueue::BatchQueue(Options options, const Clock* clock, const ModelLoad* load)
     : options_(options),
       clock_(clock),
@@ -75,11 +76,12 @@ BatchLimits BatchQueue::LimitsNow() const {
   return limits;
 }
 
-// When the engine will begin with a batch that is taken now.
-absl::Time BatchQueue::ExpectedStart(absl::Time now, double seconds_per_cost) const {
-  if (taken_.empty()) return now;
+// Until the engine will begin with a batch that is taken now.
+absl::Duration BatchQueue::ExpectedWait(absl::Time now, double seconds_per_cost) const {
+  if (taken_.empty()) return absl::ZeroDuration();
   const double cost = std::accumulate(taken_.begin(), taken_.end(), 0.0);
-  return std::max(now, began_ + absl::Seconds(cost * seconds_per_cost));
+  const absl::Time start = began_ + absl::Seconds(cost * seconds_per_cost);
+  return std::max(start - now, absl::ZeroDuration());
 }
 
 // The part of the line whose images run next, and which place is the first of all.
@@ -97,7 +99,7 @@ const FairLine::Parts::value_type& BatchQueue::ChoosePart(const BatchLimits& lim
 
 // More than a full batch and what it may pass over, so that a decision costs the same however long
 // the line is.
-void BatchQueue::Look(const FairLine::Line& line, const BatchLimits& limits, absl::Time start) {
+void BatchQueue::Look(const FairLine::Line& line, const BatchLimits& limits, absl::Time now) {
   const size_t beyond = static_cast<size_t>(limits.max_passed_over) + 1;
   size_t end = static_cast<size_t>(limits.max_images) + beyond;
   window_.clear();
@@ -109,7 +111,7 @@ void BatchQueue::Look(const FairLine::Line& line, const BatchLimits& limits, abs
     item.bytes = work.bytes;
     item.deadline = work.deadline;
     item.cancelled = work.cancel->cancelled();
-    const bool alive = !item.cancelled && item.deadline > start;
+    const bool alive = !item.cancelled && item.deadline > now;
     const bool full = cost >= limits.max_cost;
     if (alive) cost += work.cost;
     if (!full && cost >= limits.max_cost) end = std::min(end, window_.size() + beyond);
@@ -122,12 +124,12 @@ Batch BatchQueue::TakeBatch() {
   line_.Age(now);
   const BatchLimits limits = LimitsNow();
   const double seconds_per_cost = load_ == nullptr ? 0 : load_->seconds_per_cost();
-  const absl::Time start = ExpectedStart(now, seconds_per_cost);
   const auto& [key, part] = ChoosePart(limits);
   const bool others_wait = line_.parts().size() > 1;
-  Look(part.line, limits, start);
+  Look(part.line, limits, now);
   BatchDecision decision =
-      options_.policy(limits, window_, start, seconds_per_cost, others_wait && !idle_);
+      options_.policy(limits, window_, now, seconds_per_cost, others_wait && !idle_,
+                      ExpectedWait(now, seconds_per_cost));
   if (others_wait && decision.cut == BatchCut::kQueueEmpty) decision.cut = BatchCut::kSize;
   idle_ = decision.run.empty();
 

@@ -35,7 +35,7 @@ class BatchQueue {
  public:
   // DecideBatch, or what a test puts in its place.
   using Policy = BatchDecision (*)(const BatchLimits&, absl::Span<const QueuedItem>, absl::Time,
-                                   double, bool);
+                                   double, bool, absl::Duration);
   struct Options {
     BatchLimits limits;
     // An image that has waited so long counts as one step more urgent.
@@ -84,11 +84,11 @@ class BatchQueue {
   bool Ready() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool OneIsToWake() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   BatchLimits LimitsNow() const;
-  absl::Time ExpectedStart(absl::Time now, double seconds_per_cost) const
+  absl::Duration ExpectedWait(absl::Time now, double seconds_per_cost) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   const FairLine::Parts::value_type& ChoosePart(const BatchLimits& limits)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Look(const FairLine::Line& line, const BatchLimits& limits, absl::Time start)
+  void Look(const FairLine::Line& line, const BatchLimits& limits, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Batch TakeBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

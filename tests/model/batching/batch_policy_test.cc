@@ -120,6 +120,24 @@ TEST(BatchPolicyTest, DropsItWhenImagesOfOtherSizesWait) {
   EXPECT_THAT(decision.run, IsEmpty());
 }
 
+TEST(BatchPolicyTest, BatchThatBeginsLaterKeepsDeadlinesByThen) {
+  const absl::Duration wait = absl::Seconds(10);
+  const std::vector<QueuedItem> items = {Due(4, absl::Seconds(13)), Due(4, absl::Seconds(20)),
+                                         Item(4)};
+  const BatchDecision decision = DecideBatch(Limits(10), items, kNow, 1, false, wait);
+  EXPECT_THAT(decision.drop, ElementsAre(0));
+  EXPECT_THAT(decision.run, ElementsAre(1, 2));
+}
+
+TEST(BatchPolicyTest, WhatIsOnlyExpectedToExpireBeforeTheBatchBeginsIsLateAndNotDead) {
+  const std::vector<QueuedItem> items = {Due(4, absl::Seconds(-1)), Due(4, absl::Seconds(3)),
+                                         Due(4, absl::Seconds(2))};
+  const BatchDecision decision =
+      DecideBatch(Limits(10), items, kNow, 1, false, absl::Seconds(1000));
+  EXPECT_THAT(decision.drop, ElementsAre(0));
+  EXPECT_THAT(decision.run, ElementsAre(1, 2)) << "the estimate may be wrong";
+}
+
 TEST(BatchPolicyTest, ServesFirstWhatTheNextBatchWouldComeTooLateFor) {
   const std::vector<QueuedItem> items = {Item(4), Item(4), Item(2), Due(4, absl::Seconds(11))};
   EXPECT_THAT(DecideBatch(Limits(10), items, kNow).run, ElementsAre(0, 1, 2));

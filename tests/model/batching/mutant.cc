@@ -29,40 +29,42 @@ constexpr std::array<MutantInfo, 16> kMutants = {{
 template <typename Change>
 BatchDecision DecideOnChanged(const BatchLimits& limits, absl::Span<const QueuedItem> items,
                               absl::Time now, double seconds_per_cost, bool others_wait,
-                              Change change) {
+                              absl::Duration starts_in, Change change) {
   std::vector<QueuedItem> changed(items.begin(), items.end());
   for (QueuedItem& item : changed) change(&item);
-  return DecideBatch(limits, changed, now, seconds_per_cost, others_wait);
+  return DecideBatch(limits, changed, now, seconds_per_cost, others_wait, starts_in);
 }
 
 BatchDecision RunsExpired(const BatchLimits& limits, absl::Span<const QueuedItem> items,
-                          absl::Time now, double, bool others_wait) {
-  return DecideOnChanged(limits, items, now, 0, others_wait,
+                          absl::Time now, double, bool others_wait, absl::Duration starts_in) {
+  return DecideOnChanged(limits, items, now, 0, others_wait, starts_in,
                          [](QueuedItem* item) { item->deadline = absl::InfiniteFuture(); });
 }
 
 BatchDecision RunsCancelled(const BatchLimits& limits, absl::Span<const QueuedItem> items,
-                            absl::Time now, double spc, bool others_wait) {
-  return DecideOnChanged(limits, items, now, spc, others_wait,
+                            absl::Time now, double spc, bool others_wait,
+                            absl::Duration starts_in) {
+  return DecideOnChanged(limits, items, now, spc, others_wait, starts_in,
                          [](QueuedItem* item) { item->cancelled = false; });
 }
 
 BatchDecision OverBudget(const BatchLimits& limits, absl::Span<const QueuedItem> items,
-                         absl::Time now, double spc, bool others_wait) {
+                         absl::Time now, double spc, bool others_wait, absl::Duration starts_in) {
   BatchLimits larger = limits;
   larger.max_cost *= 1.2;
-  return DecideBatch(larger, items, now, spc, others_wait);
+  return DecideBatch(larger, items, now, spc, others_wait, starts_in);
 }
 
 BatchDecision SmallestFirst(const BatchLimits& limits, absl::Span<const QueuedItem> items,
-                            absl::Time now, double spc, bool others_wait) {
+                            absl::Time now, double spc, bool others_wait,
+                            absl::Duration starts_in) {
   std::vector<size_t> order(items.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return items[a].cost < items[b].cost; });
   std::vector<QueuedItem> sorted;
   for (const size_t i : order) sorted.push_back(items[i]);
-  BatchDecision decision = DecideBatch(limits, sorted, now, spc, others_wait);
+  BatchDecision decision = DecideBatch(limits, sorted, now, spc, others_wait, starts_in);
   for (std::vector<size_t>* indices : {&decision.run, &decision.drop}) {
     for (size_t& i : *indices) i = order[i];
     std::sort(indices->begin(), indices->end());
