@@ -212,6 +212,7 @@ TEST_F(DevicePipelineTest, ADeviceOutOfMemoryIsUsableAgain) {
     const absl::Status status = engine_->Run(mixed_).status();
     EXPECT_TRUE(IsOutOfMemory(status)) << status;
     EXPECT_EQ(computed, room < images ? 0 : 1);
+    simulated_device::OnWork(nullptr);
   }
   simulated_device::LimitMemory(std::numeric_limits<size_t>::max());
   RunAndCompare(mixed_);
