@@ -125,8 +125,6 @@ absl::StatusOr<std::vector<absl::StatusOr<ItemOutputs>>> TorchEngine::Run(
   if (batch.empty()) return std::vector<absl::StatusOr<ItemOutputs>>();
   RADIO_RETURN_IF_ERROR(CheckBatch(spec_, batch));
   const c10::InferenceMode inference;
-  // Process-wide, but taken up by each thread on its own.
-  at::set_num_threads(options_.intra_op_threads);
   try {
     return streams_ == nullptr ? RunOnCpu(batch) : RunOnDevice(batch);
   } catch (const std::exception& error) {
@@ -139,6 +137,8 @@ absl::StatusOr<std::vector<absl::StatusOr<ItemOutputs>>> TorchEngine::Run(
 std::vector<absl::StatusOr<ItemOutputs>> TorchEngine::RunOnCpu(absl::Span<const BatchItem> batch) {
   MutexLock lock(&mutex_);
   const BatchMemory memory;
+  // Process-wide, but taken up by each thread on its own.
+  at::set_num_threads(options_.intra_op_threads);
   const BatchResult result = ComputeBatch(model_.get(), spec_, batch, ViewImages(batch));
   return WriteOutputs(spec_, batch, result.outputs, ParallelOverRange);
 }
@@ -151,6 +151,8 @@ std::vector<absl::StatusOr<ItemOutputs>> TorchEngine::RunOnDevice(
   std::optional<GatheredOutputs> outputs;
   {
     MutexLock lock(&mutex_);
+    // As on a CPU: for what a model computes on the host.
+    at::set_num_threads(options_.intra_op_threads);
     const c10::StreamGuard guard(streams_->compute);
     uploaded.copied.block(streams_->compute);
     outputs.emplace(spec_, batch, ComputeBatch(model_.get(), spec_, batch, uploaded.images));
