@@ -35,6 +35,8 @@ namespace radio {
 namespace {
 
 constexpr int kSquares[] = {224, 432, 512, 768, 1024};
+// Pixels a side of random sizes.
+constexpr int kLongest = 1024;
 constexpr int kBatches = 4;
 
 class DeviceBenchmark {
@@ -70,10 +72,7 @@ class DeviceBenchmark {
 
   Size Square(int side) const { return NearestSupportedSize(spec_, {side, side}); }
 
-  double FlopsOf(Size size) const {
-    const Size grid = spec_.GridOf(size);
-    return work_.FlopsOf(int64_t{grid.height} * grid.width + spec_.num_prefix_tokens);
-  }
+  double FlopsOf(Size size) const { return work_.FlopsOf(TokensOf(spec_, size)); }
 
   void ChooseBatchCost() {
     batch_cost_ = absl::GetFlag(FLAGS_batch_cost);
@@ -168,9 +167,10 @@ class DeviceBenchmark {
 
   void MeasureBatchPerSize() {
     const std::vector<Size> sizes = Fit(spec_, EightSizes());
-    const Rate packed = FullRate(FullBatch(sizes));
+    const std::vector<Size> batch = FullBatch(sizes);
+    const Rate packed = FullRate(batch);
     // What fits into a packed batch, cut at each size.
-    const size_t each = FullBatch(sizes).size() / sizes.size();
+    const size_t each = batch.size() / sizes.size();
     double apart = 0;
     for (const Size size : sizes) apart += 1 / FullRate(std::vector<Size>(each, size)).images;
     figures_->Add("packed_over_batch_per_size",
@@ -186,14 +186,9 @@ class DeviceBenchmark {
   }
 
   void MeasureUnseenSizes() {
-    double first = 0;
-    double again = 0;
-    for (int i = 0; i < 20; ++i) {
-      const NoiseBatch batch({AnySize(), AnySize()}, random_);
-      first += batch.TimeRun(engine_, WallSeconds);
-      again += std::min(batch.TimeRun(engine_, WallSeconds), batch.TimeRun(engine_, WallSeconds));
-    }
-    figures_->Add("unseen_over_repeated", first / again, "time, random sizes");
+    figures_->Add("unseen_over_repeated",
+                  UnseenOverRepeated(engine_, spec_, kLongest, 20, random_, WallSeconds),
+                  "time, random sizes");
   }
 
   // Of the device, after batches of random sizes.
@@ -213,7 +208,7 @@ class DeviceBenchmark {
     }
   }
 
-  Size AnySize() { return RandomSize(spec_, 1024, random_); }
+  Size AnySize() { return RandomSize(spec_, kLongest, random_); }
 
   Engine* const engine_;
   const c10::Device device_;

@@ -39,6 +39,8 @@ const Sides& Mix() {
   static const auto* sides = new Sides{{224, 224}, {224, 336}, {336, 224}, {432, 432}, {512, 384}};
   return *sides;
 }
+// Pixels a side of random sizes.
+constexpr int kLongest = 512;
 constexpr int kSquares[] = {224, 432, 512};
 
 double Now() { return absl::GetFlag(FLAGS_thread_time) ? ThreadSeconds() : WallSeconds(); }
@@ -63,14 +65,9 @@ class EngineBenchmark {
   }
 
  private:
-  int64_t TokensOf(Size size) const {
-    const Size grid = spec_.GridOf(size);
-    return int64_t{grid.height} * grid.width + spec_.num_prefix_tokens;
-  }
-
   double FlopsOf(const std::vector<Size>& sizes) const {
     double flops = 0;
-    for (const Size size : sizes) flops += work_.FlopsOf(TokensOf(size));
+    for (const Size size : sizes) flops += work_.FlopsOf(TokensOf(spec_, size));
     return flops;
   }
 
@@ -99,7 +96,7 @@ class EngineBenchmark {
   // ratio to it is taken in its neighbourhood, and the median of the ratios counts.
   double Ceiling() const {
     int64_t rows = 0;
-    for (const Size size : mix_) rows += TokensOf(size);
+    for (const Size size : mix_) rows += TokensOf(spec_, size);
     return MatmulCeiling(work_, rows, c10::kCPU, threads_, 2, Now);
   }
 
@@ -108,8 +105,8 @@ class EngineBenchmark {
     double linear_flops = 0;
     double attention_flops = 0;
     for (const Size size : mix_) {
-      linear_flops += work_.LinearFlopsOf(TokensOf(size));
-      attention_flops += work_.AttentionFlopsOf(TokensOf(size));
+      linear_flops += work_.LinearFlopsOf(TokensOf(spec_, size));
+      attention_flops += work_.AttentionFlopsOf(TokensOf(spec_, size));
     }
     std::vector<double> ceilings, packed, of_ceiling, one_by_one;
     std::vector<double> linears_of_ceiling, attention_of_linears, linear_share, attention_share;
@@ -177,17 +174,13 @@ class EngineBenchmark {
     }
   }
 
-  Size AnySize() { return RandomSize(spec_, 512, random_); }
+  Size AnySize() { return RandomSize(spec_, kLongest, random_); }
 
   void MeasureUnseenSizes(int count) {
-    double first = 0;
-    double again = 0;
-    for (int i = 0; i < count; ++i) {
-      const std::vector<Size> batch = {AnySize(), AnySize()};
-      first += TimeBatch(batch);
-      again += std::min(TimeBatch(batch), TimeBatch(batch));
-    }
-    if (count > 0) figures_->Add("unseen_over_repeated", first / again, "time, random sizes");
+    if (count <= 0) return;
+    figures_->Add("unseen_over_repeated",
+                  UnseenOverRepeated(engine_, spec_, kLongest, count, random_, Now),
+                  "time, random sizes");
   }
 
   void MeasureMemory(int batches) {

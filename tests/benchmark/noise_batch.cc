@@ -1,5 +1,6 @@
 #include "tests/benchmark/noise_batch.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -42,6 +43,11 @@ Size RandomSize(const ModelSpec& spec, int longest, std::mt19937& random) {
   return NearestSupportedSize(spec, {height, side(random)});
 }
 
+int64_t TokensOf(const ModelSpec& spec, Size size) {
+  const Size grid = spec.GridOf(size);
+  return int64_t{grid.height} * grid.width + spec.num_prefix_tokens;
+}
+
 NoiseBatch::NoiseBatch(const std::vector<Size>& sizes, std::mt19937& random) {
   for (const Size size : sizes) {
     std::vector<uint8_t> pixels(static_cast<size_t>(size.height) * size.width * 3);
@@ -60,6 +66,19 @@ double NoiseBatch::TimeRun(Engine* engine, double (*seconds)()) const {
     std::exit(1);
   }
   return end - start;
+}
+
+double UnseenOverRepeated(Engine* engine, const ModelSpec& spec, int longest, int count,
+                          std::mt19937& random, double (*seconds)()) {
+  double first = 0;
+  double again = 0;
+  for (int i = 0; i < count; ++i) {
+    const Size one = RandomSize(spec, longest, random);
+    const NoiseBatch batch({one, RandomSize(spec, longest, random)}, random);
+    first += batch.TimeRun(engine, seconds);
+    again += std::min(batch.TimeRun(engine, seconds), batch.TimeRun(engine, seconds));
+  }
+  return first / again;
 }
 
 }  // namespace radio

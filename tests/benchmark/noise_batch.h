@@ -2,6 +2,7 @@
 #ifndef RADIO_TESTS_BENCHMARK_NOISE_BATCH_H_
 #define RADIO_TESTS_BENCHMARK_NOISE_BATCH_H_
 
+#include <cstdint>
 #include <random>
 #include <utility>
 #include <vector>
@@ -25,6 +26,9 @@ std::vector<Size> Fit(const ModelSpec& spec, const Sides& sides);
 // Any size of up to `longest` pixels a side.
 Size RandomSize(const ModelSpec& spec, int longest, std::mt19937& random);
 
+// Prefix tokens included.
+int64_t TokensOf(const ModelSpec& spec, Size size);
+
 class NoiseBatch {
  public:
   NoiseBatch(const std::vector<Size>& sizes, std::mt19937& random);
@@ -40,6 +44,11 @@ class NoiseBatch {
   std::vector<ImageTensor> images_;
   std::vector<BatchItem> items_;
 };
+
+// Time of batches of two sizes of up to `longest` pixels that were never seen before, over that of
+// their own repetition; `count` of them.
+double UnseenOverRepeated(Engine* engine, const ModelSpec& spec, int longest, int count,
+                          std::mt19937& random, double (*seconds)());
 
 }  // namespace radio
 
